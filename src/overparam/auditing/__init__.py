@@ -1,0 +1,1 @@
+"""The main job: findings and treatments under one time budget."""

@@ -1,0 +1,1 @@
+"""What we learn from: any labelled source becomes a Dataset."""

@@ -1,0 +1,1 @@
+"""How figures become verdicts: cells, scales, intervals, evidence."""

@@ -1,0 +1,1 @@
+"""Infinite-width and random-feature kernels, and the estimators on them."""

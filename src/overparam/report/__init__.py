@@ -1,0 +1,1 @@
+"""Plain data in; HTML, JSON, terminal text and pictures out."""

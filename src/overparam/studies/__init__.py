@@ -1,0 +1,1 @@
+"""The papers' claims, one module a paper."""

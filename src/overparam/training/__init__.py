@@ -1,0 +1,1 @@
+"""How networks are fitted: the batched ensemble engine and what plugs into it."""
