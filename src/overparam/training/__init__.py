@@ -3,5 +3,14 @@
 from overparam.training.callbacks import Callback, LiveStack
 from overparam.training.ensemble import Ensemble
 from overparam.training.history import History
+from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
 
-__all__ = ["Callback", "Ensemble", "History", "LiveStack"]
+__all__ = [
+    "Callback",
+    "Ensemble",
+    "History",
+    "LiveStack",
+    "MixupClassifier",
+    "MixupTransform",
+    "mixup_batch",
+]
