@@ -1,0 +1,235 @@
+"""What a practitioner would try first: majority, a linear model, neighbours, boosted trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import skops.io
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from overparam.auditing.net_cells import SplitKey, fit_and_held, subsample
+from overparam.data.dataset import Dataset, View
+from overparam.data.preprocessing import Preprocessor
+
+TITLES = {
+    "majority": "majority class",
+    "mean": "mean of the target",
+    "logistic-regression": "logistic regression",
+    "ridge-regression": "ridge regression",
+    "k-nearest-neighbours": "k nearest neighbours",
+    "gradient-boosting": "gradient boosting",
+}
+NAMES = {
+    "classification": (
+        "majority",
+        "logistic-regression",
+        "k-nearest-neighbours",
+        "gradient-boosting",
+    ),
+    "regression": ("mean", "ridge-regression", "k-nearest-neighbours", "gradient-boosting"),
+}
+STRENGTHS = (1.0, 0.1, 0.01, 10.0)  # inverse penalties of the logistic regression
+NEIGHBOURS = (5, 1, 15)
+LEAVES = (31, 8)  # of a boosted tree: the usual, and a shallow one for few rows
+BLOCK = 10  # boosting iterations between two looks at the clock
+MOST_ITERATIONS = 300
+STALE_BLOCKS = 3  # blocks without improvement on the held-out rows before boosting stops
+TREE_FEATURES = 256  # images are pooled to at most so many values for trees
+MOST_CATEGORIES = 255  # of a column that the trees treat as categorical
+MOST_ROWS = 20_000  # that linear models and neighbours are fitted on
+MOST_TREE_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class TreeFeatures:
+    """What trees read: columns as they are; images pooled to at most 256 values.
+
+    Attributes
+    ----------
+    pool : int
+        Side of the squares of pixels that are averaged.
+    categorical : tuple of int
+        Columns that are category codes, of at most 255 categories.
+    """
+
+    pool: int
+    categorical: tuple[int, ...]
+
+    @classmethod
+    def of(cls, preprocessor: Preprocessor) -> TreeFeatures:
+        """Choose the pooling for examples of a preprocessor."""
+        pool = 1
+        if preprocessor.kind == "image":
+            channels, *sides = preprocessor.shape
+            while channels * np.prod([max(side // pool, 1) for side in sides]) > TREE_FEATURES:
+                pool += 1
+        columns = zip(preprocessor.categorical, preprocessor.cardinalities, strict=True)
+        return cls(pool, tuple(column for column, n in columns if n <= MOST_CATEGORIES))
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, p) of what `Preprocessor.transform` gave."""
+        if X.ndim == 2:
+            return X
+        n, c, h, w = X.shape
+        p = self.pool
+        squares = X[:, :, : h // p * p, : w // p * p].reshape(n, c, h // p, p, w // p, p)
+        return squares.mean(axis=(3, 5)).reshape(n, -1)
+
+
+def predict_features(
+    model: Any, preprocessor: Preprocessor, X: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Predictions of a fitted baseline for what `Preprocessor.transform` gave.
+
+    Returns (n, k) probabilities in the order of the data's classes, or (n, 1) predictions.
+    """
+    trees = isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor)
+    Z = TreeFeatures.of(preprocessor)(X) if trees else preprocessor.flat(X)
+    if not n_classes:
+        return np.asarray(model.predict(Z), dtype=float).reshape(-1, 1)
+    p = np.zeros((len(Z), n_classes))  # a class may be missing from the rows that were fitted
+    p[:, np.asarray(model.classes_, dtype=int)] = model.predict_proba(Z)
+    return p
+
+
+def predict_view(model: Any, view: View) -> np.ndarray:
+    """`predict_features` for the rows of a view."""
+    return predict_features(model, view.preprocessor, view.X, len(view.dataset.classes))
+
+
+def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any, str]:
+    """Fit a baseline on a view, tuned on a tenth of its rows.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+    seconds : float
+        Time after which tuning stops; a model is fitted in any case.
+
+    Returns
+    -------
+    (estimator, str)
+        The fitted model, and what was chosen, in words.
+    """
+    fitted, held = (_like(view, rows) for rows in fit_and_held(view.dataset, view.rows, seed))
+    if name == "gradient-boosting":
+        return _boost(_at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
+    fitted, everything = (_at_most(v, MOST_ROWS, seed) for v in (fitted, view))
+    candidates = _candidates(name, view.dataset.task == "classification")
+    best, lowest, started = candidates[0], np.inf, perf_counter()
+    for model in candidates if len(candidates) > 1 else ():
+        model.fit(fitted.flat, fitted.y)
+        if (loss := _loss(held, predict_view(model, held))) < lowest:
+            best, lowest = model, loss
+        if perf_counter() - started > seconds / 2:
+            break
+    chosen = clone(best).fit(everything.flat, everything.y)
+    few = len(everything) < len(view)
+    rows = f"on {len(everything):,} of {len(view):,} rows" if few else ""
+    return chosen, ", ".join(filter(None, (_setting(chosen), rows)))
+
+
+def _like(view: View, rows: np.ndarray) -> View:
+    return view.dataset.view(rows, view.fit_rows)
+
+
+def _at_most(view: View, most: int, seed: int) -> View:
+    return _like(view, subsample(view.rows, most, seed))
+
+
+def _candidates(name: str, classification: bool) -> list[BaseEstimator]:
+    """Estimators to choose from; features are already standardised."""
+    match name:
+        case "majority":
+            return [DummyClassifier(strategy="prior")]
+        case "mean":
+            return [DummyRegressor()]
+        case "logistic-regression":
+            return [LogisticRegression(C=c, max_iter=200) for c in STRENGTHS]
+        case "ridge-regression":
+            return [RidgeCV(np.logspace(-3, 4, 15))]
+    kind = KNeighborsClassifier if classification else KNeighborsRegressor
+    return [kind(k, weights="distance") for k in NEIGHBOURS]
+
+
+def _setting(model: Any) -> str:
+    if isinstance(model, LogisticRegression):
+        return f"C = {model.C:g}"
+    if isinstance(model, RidgeCV):
+        return f"penalty = {model.alpha_:.3g}"
+    if isinstance(model, KNeighborsClassifier | KNeighborsRegressor):
+        return f"k = {model.n_neighbors}"
+    return ""
+
+
+def _loss(view: View, p: np.ndarray) -> float:
+    """Log loss or mean squared error."""
+    if not view.dataset.classes:
+        return float(((view.y - p[:, 0]) ** 2).mean())
+    return float(-np.log(np.clip(p[np.arange(len(p)), view.y], 1e-12, None)).mean())
+
+
+def _boost(fitted: View, held: View, seed: int, seconds: float) -> tuple[Any, str]:
+    """Boost trees of each size in turn; the best iteration on the held-out rows is kept."""
+    best, lowest, setting = None, np.inf, ""
+    for leaves in LEAVES:
+        for model, loss in _boosting_path(fitted, held, leaves, seed, seconds / len(LEAVES)):
+            if loss < lowest:
+                best, lowest = model, loss
+                setting = f"{model.n_iter_} iterations of {leaves} leaves"
+                kept = model.n_iter_
+    assert best is not None
+    # A shorter boosted model is the first trees of a longer one.
+    best._predictors = best._predictors[:kept]
+    return best, setting
+
+
+def _boosting_path(
+    fitted: View, held: View, leaves: int, seed: int, seconds: float
+) -> Iterator[tuple[Any, float]]:
+    """One model as it grows block by block, with its held-out loss."""
+    view = TreeFeatures.of(fitted.preprocessor)
+    kind = (
+        HistGradientBoostingClassifier if fitted.dataset.classes else HistGradientBoostingRegressor
+    )
+    model = kind(
+        max_leaf_nodes=leaves,
+        max_iter=BLOCK,
+        warm_start=True,
+        early_stopping=False,
+        categorical_features=list(view.categorical) or None,
+        random_state=seed,
+    )
+    X, started = view(fitted.X), perf_counter()
+    lowest, stale = np.inf, 0
+    while model.max_iter <= MOST_ITERATIONS and stale < STALE_BLOCKS:
+        model.fit(X, fitted.y)
+        loss = _loss(held, predict_view(model, held))
+        lowest, stale = (loss, 0) if loss < lowest else (lowest, stale + 1)
+        yield model, loss
+        if perf_counter() - started > seconds:
+            break
+        model.max_iter += BLOCK
+
+
+def fit_baseline_cell(
+    dataset: Dataset, split: Mapping[str, int], name: str, seconds: float
+) -> dict[str, Any]:
+    """Cell: one baseline on one split; validation predictions and the model itself, as bytes."""
+    key = SplitKey(**split)
+    parts = key.of(dataset)
+    model, setting = fit_baseline(name, parts.train, key.seed, seconds)
+    return {
+        "validation": predict_view(model, parts.validation),
+        "setting": setting,
+        "model": np.frombuffer(skops.io.dumps(model), dtype=np.uint8),
+    }

@@ -1,0 +1,65 @@
+"""One time budget for the whole audit: its shares, and what has been spent of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from overparam.evidence.errors import UserError
+
+# What is left of the budget when a stage ends goes to the stages after it.
+SHARES = {"baselines": 0.25, "nets": 0.45, "treatments": 0.15, "reserve": 0.15}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of a duration such as `90s`, `5m`, `1h30m` or a plain number of seconds."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        seconds = float(text)
+    else:
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smh]?)", str(text).strip().lower())
+        whole = "".join(number + unit for number, unit in parts)
+        if not parts or whole != str(text).strip().lower().replace(" ", ""):
+            raise UserError(f"budget must be a time such as 90s, 5m or 1h30m; got {text!r}.")
+        seconds = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if not seconds >= 10:
+        raise UserError(f"budget must be at least 10s; got {text!r}.")
+    return seconds
+
+
+@dataclass
+class Ledger:
+    """What each stage may take and has taken, in seconds of wall-clock time.
+
+    A cell that comes from the cache is charged the seconds that it took when it was computed, so
+    that a second run of one plan takes the same decisions as the first.
+    """
+
+    total: float
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SHARES, 0.0))
+
+    def allowance(self, stage: str) -> float:
+        """Seconds that `stage` may use: its own share and what earlier stages left over."""
+        names = list(SHARES)
+        until = names[: names.index(stage) + 1]
+        return sum(SHARES[n] for n in until) * self.total - sum(self.spent[n] for n in until)
+
+    def charge(self, stage: str, seconds: float) -> None:
+        """Add what a stage has used."""
+        self.spent[stage] += seconds
+
+    def affords(self, stage: str, seconds: float) -> bool:
+        """Whether an estimate still fits into what the stage may use."""
+        return seconds <= self.allowance(stage)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Charge the wall-clock time of a block that holds no cells."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.charge(stage, perf_counter() - start)

@@ -1,0 +1,119 @@
+"""What findings and treatments see: the data, the plan, the budget, and a way to run cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from overparam.auditing.budget import Ledger
+from overparam.auditing.findings.answer import NotAffordable
+from overparam.auditing.metric import Metric
+from overparam.auditing.net_cells import SplitKey
+from overparam.auditing.plan import Plan
+from overparam.auditing.recipes import ModuleFactory, Recipe
+from overparam.data.dataset import Dataset, Split
+from overparam.evidence.cells import CellFailure, call_many
+
+
+class StageFailed(RuntimeError):
+    """Cells of a stage ended in an exception; the text names the first."""
+
+
+@dataclass
+class Context:
+    """One running audit.
+
+    Attributes
+    ----------
+    own : callable or None
+        The user's own module factory, where it is not importable by name.
+    memory : dict
+        Measurements already taken in this process, by name (see `measurements`).
+    """
+
+    dataset: Dataset
+    plan: Plan
+    metric: Metric
+    ledger: Ledger
+    own: ModuleFactory | None = None
+    say: Callable[[str], None] = lambda text: None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def classification(self) -> bool:
+        """Whether the target is a class."""
+        return self.dataset.task == "classification"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The baseline net."""
+        return self.plan.baseline
+
+    @property
+    def split_keys(self) -> list[SplitKey]:
+        """The splits on which candidates are compared: one, or several for few rows."""
+        return [SplitKey(self.plan.seed, i, self.plan.repeats) for i in range(self.plan.repeats)]
+
+    @property
+    def splits(self) -> list[Split]:
+        """The splits themselves."""
+        return [key.of(self.dataset) for key in self.split_keys]
+
+    def cells(
+        self,
+        stage: str,
+        function: Callable[..., dict[str, Any]],
+        arguments: Sequence[Mapping[str, Any]],
+        *,
+        label: str,
+        estimate: float = 0.0,
+    ) -> list[dict[str, Any]]:
+        """Run cells in parallel and charge what they took; their values in order.
+
+        Parameters
+        ----------
+        stage : str
+            The share of the budget that pays.
+        estimate : float
+            Seconds of one thread that the plan expects; more than the share has left raises
+            `NotAffordable` before anything is computed.
+        """
+        expected = estimate / self.plan.jobs
+        if not self.ledger.affords(stage, expected):
+            left = max(self.ledger.allowance(stage), 0.0)
+            raise NotAffordable(
+                f"needs about {expected:.0f} s of the {stage} share of the budget, which has "
+                f"{left:.0f} s left; a larger --budget runs it."
+            )
+        results = call_many(function, [dict(a) for a in arguments], label=label)
+        failed = [r for r in results if isinstance(r, CellFailure)]
+        done = [r for r in results if not isinstance(r, CellFailure)]
+        self.ledger.charge(stage, sum(r.seconds for r in done) / self.plan.jobs)
+        if failed:
+            raise StageFailed(f"{label}: {failed[0].reason}")
+        return [dict(r.value) for r in done]
+
+    def validation(self, index: int = 0) -> np.ndarray:
+        """Targets of the index-th split's validation part."""
+        return self.splits[index].validation.y
+
+    def scores(self, predictions: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Gains (S, n) a split of predictions (S, n, k) a split; greater is better."""
+        return [
+            np.stack([self.metric.gains(self.validation(i), member) for member in np.asarray(p)])
+            for i, p in enumerate(predictions)
+        ]
+
+    def scores_of_logits(self, logits: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """`scores` of logits (S, n, k) a split."""
+        if not self.classification:
+            return self.scores(logits)
+        return self.scores([softmax_last(one) for one in logits])
+
+    @property
+    def n_train(self) -> int:
+        """Rows of a training part."""
+        return len(self.splits[0].train.rows)

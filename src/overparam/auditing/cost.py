@@ -1,0 +1,70 @@
+"""What training will cost, estimated before anything is trained.
+
+The plan must not depend on the load of the machine, so its estimates come from counted arithmetic
+and fixed rates, measured once with one thread by `benchmarks/audit.py`. They need to be right
+within a factor of two: what is charged to the budget later is what was really used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+RATE = 12e9  # floating-point operations a second of one thread, in training
+STEP_OVERHEAD = 1.2e-3  # seconds a step for all members of a stack
+LOOP_OVERHEAD = 0.9e-3  # seconds a step and member where members run one after the other
+OPTIMIZER_BYTES = 60  # bytes moved a parameter and step by AdamW with its gradient
+BANDWIDTH = 8e9  # bytes a second of one thread
+
+
+def multiply_adds(module: torch.nn.Module, shape: Sequence[int]) -> int:
+    """Multiply-adds of one example of `shape` through the linear and convolutional layers."""
+    count = 0
+
+    def linear(layer: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal count
+        count += layer.weight.numel() * output[0].numel() // layer.weight.shape[0]
+
+    def convolution(layer: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal count
+        count += layer.weight.numel() * output[0, 0].numel()
+
+    hooks = []
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.Linear):
+            hooks.append(layer.register_forward_hook(linear))
+        elif isinstance(layer, torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d):
+            hooks.append(layer.register_forward_hook(convolution))
+    training = module.training
+    try:
+        module.eval()
+        with torch.no_grad():
+            module(torch.zeros(1, *shape))
+    finally:
+        module.train(training)
+        for hook in hooks:
+            hook.remove()
+    return count
+
+
+def training_seconds(
+    multiply_adds: float,
+    parameters: float,
+    *,
+    rows: int,
+    epochs: float,
+    batch_size: int,
+    members: int,
+    stacked: bool,
+) -> float:
+    """Seconds of one thread to train `members` nets: arithmetic, optimiser, and a step's overhead.
+
+    Forward and backward together are three times the forward pass, a multiply-add is two
+    operations.
+    """
+    steps = epochs * rows / batch_size
+    arithmetic = members * epochs * rows * 6 * multiply_adds / RATE
+    optimizer = members * steps * parameters * OPTIMIZER_BYTES / BANDWIDTH
+    overhead = steps * (STEP_OVERHEAD if stacked else members * LOOP_OVERHEAD)
+    return arithmetic + optimizer + overhead

@@ -1,0 +1,1 @@
+"""One module a question about the user's data."""

@@ -1,0 +1,96 @@
+"""How many labels are probably wrong, and which?"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from overparam.auditing.context import Context
+from overparam.auditing.findings.answer import Answer
+from overparam.auditing.label_quality import SUREST, noise_share, quality, suspects
+from overparam.auditing.measurements import out_of_fold_predictions
+from overparam.auditing.registry import finding
+from overparam.evidence.intervals import Interval, Statistic
+from overparam.evidence.regions import more_than
+from overparam.evidence.verdict import Evidence
+from overparam.report import figures
+
+SHARE = 0.01
+
+
+@finding(
+    "OP005",
+    "label-noise",
+    title="Are labels wrong?",
+    thresholds={
+        "share": (SHARE, "one label in a hundred: below this, cleaning hardly moves a score"),
+        "surest": (SUREST, "rows of each predicted class on which hardly any doubt is left"),
+    },
+)
+def label_noise(context: Context) -> Answer:
+    """The share of wrong labels among the training rows, and the most suspect of them.
+
+    How: every training row is predicted by nets that have not seen it (five folds, two seeds,
+    stopped early before they memorise). Among the third of each predicted class on which the nets
+    are surest, labels that disagree are wrong; their share is taken for all rows. So many rows with
+    the least probable labels are suspected. Regression: rows more than five robust standard
+    deviations off.
+
+    Why: an over-parameterised net fits wrong labels too, and pays for it on new rows.
+
+    What to do: look at the suspected rows in `rows.csv` (least `label_quality` first). Correct what
+    is wrong; a suspected row may also be right and rare.
+    """
+    rows = context.splits[0].train.rows
+    found = out_of_fold_predictions(context, rows, stage="nets", name="training part 0")
+    estimate = noise_share(context.dataset, found)
+    q = quality(context.dataset, found)
+    suspected = suspects(context.dataset, found)
+    table = pl.DataFrame(
+        {
+            "row": context.dataset.row[found.rows],
+            "label_quality": q,
+            "part": ["suspected" if s else "other" for s in suspected],
+        }
+    ).sort("label_quality")
+    evidence = Evidence(
+        table.head(50),
+        Statistic(
+            estimate.share,
+            Interval(estimate.low, estimate.high, method="Jeffreys over rows"),
+            "share of wrong labels",
+            estimate.n,
+        ),
+        more_than(SHARE),
+        figures.histogram(
+            table,
+            "label_quality",
+            color="part",
+            x_title="label quality (low is suspect)",
+        ),
+    )
+    share, high = 100 * estimate.share, 100 * estimate.high
+    count = int(suspected.sum())
+    if estimate.low > SHARE:
+        headline = f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
+        action = "Check the suspected rows in rows.csv, the least label_quality first."
+    elif estimate.high <= SHARE:
+        headline = f"Labels look clean: at most {high:.1f} % wrong."
+        action = "Nothing to do."
+    else:
+        headline = f"A few labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
+        action = f"Look at the {count:,} suspected rows in rows.csv." if count else "Nothing to do."
+    kind = "rows whose value is far from the prediction" if not context.classification else (
+        f"disagreements among the surest {estimate.n:,} of {len(rows):,} training rows"
+    )
+    return Answer(
+        evidence,
+        headline,
+        action,
+        details=[
+            f"Estimated from {kind}.",
+            "The estimate assumes that wrong labels do not depend on the features: errors that a "
+            "net learns to repeat are not seen.",
+        ],
+        caption="Quality of the training labels; suspected rows apart.",
+        extra={"share": estimate.share, "suspected": count},
+    )

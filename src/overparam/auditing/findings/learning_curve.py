@@ -1,0 +1,213 @@
+"""What would more data bring?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy.optimize import least_squares
+
+from overparam.auditing.context import Context
+from overparam.auditing.findings.answer import Answer, NotApplicable
+from overparam.auditing.findings.reading import probabilities
+from overparam.auditing.measurements import Sweep, subset_curve
+from overparam.auditing.registry import finding
+from overparam.evidence.intervals import Interval, Statistic
+from overparam.evidence.regions import more_than
+from overparam.evidence.verdict import Evidence
+from overparam.report import figures
+
+GAIN = 0.01
+FACTORS = (2, 4, 8)
+RESAMPLES = 300
+
+
+@finding(
+    "OP006",
+    "learning-curve",
+    title="Would more data help?",
+    thresholds={"gain": (GAIN, "one point of error from twice the rows is worth collecting them")},
+)
+def learning_curve(context: Context) -> Answer:
+    """The error that 2, 4 and 8 times the rows would bring, extrapolated from subsets.
+
+    How: the baseline net, stopped early, is trained on random parts of the training rows (1/16 to
+    all), four subsets each. error(n) = floor + a n^-b is fitted to the errors on the validation
+    rows; the interval comes from resampling subsets and validation rows together and fitting again.
+
+    Why: it tells whether to spend on data or on the model.
+
+    What to do: if twice the rows bring a point or more, collect data first. The extrapolation
+    assumes that new rows are like the old ones; 8 times is far.
+    """
+    sweep = subset_curve(context)
+    if len(sweep.values) < 3:
+        raise NotApplicable("there are too few training rows for three sizes of subsets.")
+    scores = errors(context, sweep)  # (sizes, subsets, validation rows)
+    n = sweep.values
+    curve = fit_power_law(n, scores.mean(axis=(1, 2)))
+    horizon = np.array([1, *FACTORS]) * n[-1]
+    draws = _resampled(n, scores, horizon, seed=context.plan.seed)
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    central = np.clip(curve(horizon), low, high)
+    gains = draws[:, 0] - draws[:, 1]
+    scale = _labelled_rows(context) / n[-1]
+    forecast = [
+        {
+            "rows": round(f * _labelled_rows(context)),
+            "error": float(_as_error(context, central[i])),
+            "low": float(_as_error(context, low[i])),
+            "high": float(_as_error(context, high[i])),
+        }
+        for i, f in enumerate(FACTORS, start=1)
+    ]
+    table = _table(context, n * scale, scores, forecast)
+    gain = float(np.median(gains))
+    interval = Interval(
+        *(float(v) for v in np.quantile(gains, [0.025, 0.975])), method="bootstrap over subsets and rows"
+    )
+    evidence = Evidence(
+        table,
+        Statistic(gain, interval, "error saved by twice the rows", scores.shape[1] * len(n)),
+        more_than(GAIN),
+        figures.curve(
+            table,
+            "rows",
+            "error",
+            color="part",
+            low="low",
+            high="high",
+            log_x=True,
+            rules=[(_labelled_rows(context), "rows at hand")],
+            x_title="labelled rows (log)",
+            y_title=_error_name(context),
+        ),
+    )
+    headline, action = _words(context, gain, interval, forecast)
+    return Answer(
+        evidence,
+        headline,
+        action,
+        details=[
+            f"Fitted: error = {curve.floor:.3f} + {curve.amplitude:.3g} rows^-{curve.exponent:.2f}, "
+            f"from {', '.join(f'{int(s):,}' for s in n)} fitted rows.",
+            "Rows are counted as labelled rows of the data set, with the same share for training.",
+        ],
+        caption="Error against labelled rows: measured on subsets, and forecast.",
+        extra={"forecast": forecast},
+    )
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """error(n) = floor + amplitude * n^-exponent."""
+
+    floor: float
+    amplitude: float
+    exponent: float
+
+    def __call__(self, n: np.ndarray) -> np.ndarray:
+        """The error at n rows."""
+        return self.floor + self.amplitude * np.asarray(n, dtype=float) ** -self.exponent
+
+
+def fit_power_law(n: np.ndarray, error: np.ndarray) -> PowerLaw:
+    """Least squares on the relative error; floor >= 0, exponent in [0.05, 1.5].
+
+    The floor and the amplitude are linear given the exponent, so that the fit starts from the best
+    of a grid of exponents. Three parameters on few points: the exponent is drawn gently towards
+    1/2, the usual rate, which a curve of five well-measured points overrules.
+    """
+    n, error = np.asarray(n, float), np.maximum(np.asarray(error, float), 1e-9)
+    top = n[-1]
+
+    def residuals(theta: np.ndarray) -> np.ndarray:
+        floor, at_top, exponent = theta
+        fitted = floor + at_top * (n / top) ** -exponent
+        return np.append((fitted - error) / error, 0.1 * (exponent - 0.5))
+
+    upper = np.array([error.min(), 2 * error.max(), 1.5])
+    starts = [np.array([0.3 * error.min(), 0.7 * error[-1], e]) for e in (0.2, 0.5, 1.0)]
+    fits = [
+        least_squares(residuals, np.clip(s, 1e-12, upper * 0.999), bounds=([0, 0, 0.05], upper))
+        for s in starts
+    ]
+    floor, at_top, exponent = min(fits, key=lambda f: f.cost).x
+    return PowerLaw(float(floor), float(at_top * top**exponent), float(exponent))
+
+
+def errors(context: Context, sweep: Sweep) -> np.ndarray:
+    """Row errors (sizes, subsets, n): wrong or not, or the squared error."""
+    y = context.validation(0)
+    p = probabilities(context, sweep.validation)
+    if context.classification:
+        return (p.argmax(axis=-1) != y).astype(float)
+    return (p[..., 0] - y) ** 2
+
+
+def _resampled(n: np.ndarray, scores: np.ndarray, horizon: np.ndarray, seed: int) -> np.ndarray:
+    """(resamples, horizon) forecasts from resampled subsets and rows."""
+    rng = np.random.default_rng(seed)
+    sizes, subsets, rows = scores.shape
+    out = np.empty((RESAMPLES, len(horizon)))
+    for b in range(RESAMPLES):
+        weight = rng.multinomial(rows, np.full(rows, 1 / rows)) / rows
+        by_subset = scores @ weight  # the same rows for every size: their luck is shared
+        pick = rng.integers(0, subsets, (sizes, subsets))
+        out[b] = fit_power_law(n, np.take_along_axis(by_subset, pick, axis=1).mean(axis=1))(horizon)
+    return out
+
+
+def _labelled_rows(context: Context) -> int:
+    return context.dataset.n
+
+
+def _as_error(context: Context, value: np.ndarray | float) -> np.ndarray | float:
+    """1 - accuracy as it is; the squared error as RMSE."""
+    return value if context.classification else np.sqrt(np.maximum(value, 0))
+
+
+def _error_name(context: Context) -> str:
+    return "error (1 - accuracy)" if context.classification else "RMSE"
+
+
+def _table(
+    context: Context, rows: np.ndarray, scores: np.ndarray, forecast: list[dict[str, float]]
+) -> pl.DataFrame:
+    measured = []
+    for n, one in zip(rows, scores, strict=True):
+        per_subset = one.mean(axis=1)
+        half = 1.96 * per_subset.std(ddof=1) / np.sqrt(len(per_subset))
+        mean = per_subset.mean()
+        low, mid, high = (_as_error(context, v) for v in (max(mean - half, 0), mean, mean + half))
+        measured.append({"rows": round(float(n)), "part": "measured", "error": mid, "low": low, "high": high})
+    start = {**measured[-1], "part": "forecast"}
+    ahead = [{**point, "part": "forecast"} for point in forecast]
+    columns = ("rows", "part", "error", "low", "high")
+    return pl.DataFrame(
+        [{c: float(r[c]) if c not in ("part", "rows") else r[c] for c in columns} for r in [*measured, start, *ahead]]
+    )
+
+
+def _words(
+    context: Context, gain: float, interval: Interval, forecast: list[dict[str, float]]
+) -> tuple[str, str]:
+    twice = forecast[0]
+    if context.classification:
+        would = f"twice the rows would bring the error to about {100 * twice['error']:.1f} %"
+        interval_text = f"{100 * twice['low']:.1f} to {100 * twice['high']:.1f} %"
+    else:
+        would = f"twice the rows would bring the RMSE to about {twice['error']:.3g}"
+        interval_text = f"{twice['low']:.3g} to {twice['high']:.3g}"
+    if interval.low > GAIN:
+        return f"More data would help: {would} ({interval_text}).", "Collect more rows first."
+    if interval.high <= GAIN:
+        return (
+            f"More data would bring little: {would} ({interval_text}).",
+            "Spend on the model or on better labels rather than on more rows.",
+        )
+    return (
+        f"More data may help: {would} ({interval_text}).",
+        "A small batch of new rows would tell; the curve alone does not.",
+    )

@@ -1,0 +1,59 @@
+"""Turning predictions of many nets into the statistics that findings report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.context import Context
+from overparam.auditing.measurements import probabilities
+from overparam.auditing.net_cells import views
+from overparam.evidence.intervals import Interval, Statistic
+
+METHOD = "t over seeds and rows"
+
+
+def gains(context: Context, logits: np.ndarray) -> np.ndarray:
+    """Row gains (..., n) on the first split's validation rows of logits (..., n, k)."""
+    y = context.validation(0)
+    p = probabilities(context, logits)
+    flat = p.reshape(-1, *p.shape[-2:])
+    rows = np.stack([context.metric.gains(y, one) for one in flat])
+    return rows.reshape(*p.shape[:-1])
+
+
+def held_loss(context: Context, logits: np.ndarray) -> np.ndarray:
+    """Log loss or squared error (...,) of logits (..., n, k) on the first split's held-out tenth.
+
+    What tunes a value; the validation rows then measure what the tuning has brought.
+    """
+    y = held_targets(context)
+    p = probabilities(context, logits)
+    if not context.classification:
+        return ((p[..., 0] - y) ** 2).mean(axis=-1)
+    label = np.take_along_axis(p, np.broadcast_to(y[:, None], (*p.shape[:-1], 1)), axis=-1)
+    return -np.log(np.clip(label[..., 0], 1e-12, None)).mean(axis=-1)
+
+
+def held_targets(context: Context, index: int = 0) -> np.ndarray:
+    """Targets of the index-th split's held-out tenth."""
+    return views(context.dataset, context.split_keys[index], context.recipe.rows)[1].y
+
+
+def statistic(difference: Difference, label: str, n: int) -> Statistic:
+    """A difference as the statistic of Evidence, with its 95 % interval."""
+    low, high = difference.interval()
+    return Statistic(difference.value, Interval(low, high, method=METHOD), label, n)
+
+
+def mean_with_interval(scores: np.ndarray) -> tuple[float, float, float]:
+    """Mean and 95 % interval of scores (S, n) over seeds and rows."""
+    difference = crossed(scores)
+    return difference.value, *difference.interval()
+
+
+def points(context: Context, value: float) -> str:
+    """A difference of the metric in words: percentage points for shares, else plain."""
+    if context.metric.name in ("accuracy", "balanced_accuracy", "auc"):
+        return f"{100 * value:.1f} points of {context.metric.title}"
+    return f"{value:.3g} in {context.metric.title}"

@@ -1,0 +1,277 @@
+"""What is measured on nets, once, and read by several findings and treatments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from overparam.auditing.context import Context
+from overparam.auditing.label_quality import OutOfFold
+from overparam.auditing.net_cells import (
+    fit_and_held,
+    fit_nets,
+    fit_subsets,
+    out_of_fold,
+    subsample,
+)
+from overparam.auditing.plan import CURVE_SEEDS, FOLD_SEEDS, FOLDS, SWEEP_SEEDS
+from overparam.auditing.recipes import Recipe
+from overparam.diagnostics.temperature import softmax
+
+T = TypeVar("T")
+MEMBERS_A_CELL = 4  # small enough for two processes to share eight members
+
+
+def remembered(name: str, context: Context, compute: Callable[[], T]) -> T:
+    """The value of `compute()`, taken once a context."""
+    if name not in context.memory:
+        context.memory[name] = compute()
+    return context.memory[name]
+
+
+def probabilities(context: Context, logits: np.ndarray) -> np.ndarray:
+    """(..., n, k) probabilities of logits; predictions of a regression as they are."""
+    if not context.classification:
+        return logits
+    shape = logits.shape
+    return softmax(logits.reshape(-1, shape[-1]).astype(np.float64)).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Nets of one recipe on every split.
+
+    `validation` and `held` are lists over splits of (S, n, k) logits; `figures` of the other
+    values of `fit_nets`.
+    """
+
+    validation: list[np.ndarray]
+    held: list[np.ndarray]
+    figures: list[dict[str, np.ndarray]]
+    seconds: float
+
+
+def _chunks(values: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [values[i : i + size] for i in range(0, len(values), size)]
+
+
+def fit_recipe(
+    context: Context,
+    recipe: Recipe,
+    n_seeds: int,
+    *,
+    stage: str,
+    label: str,
+    row_weights: Sequence[np.ndarray] | None = None,
+) -> Fits:
+    """Train seeds 0..n_seeds-1 of a recipe on every split."""
+    keys = context.split_keys
+    size = n_seeds if context.plan.repeats > 1 else MEMBERS_A_CELL
+    arguments = []
+    for index, key in enumerate(keys):
+        for seeds in _chunks(range(n_seeds), size):
+            cell: dict[str, Any] = {
+                "dataset": context.dataset,
+                "split": key.as_dict(),
+                "recipe": recipe.as_dict(),
+                "seeds": list(seeds),
+            }
+            if row_weights is not None:
+                cell["row_weights"] = row_weights[index]
+            if context.own is not None and ":" in recipe.net:
+                cell["own"] = context.own
+            arguments.append(cell)
+    estimate = len(keys) * n_seeds * cost_of_one(context, recipe)
+    results = context.cells(stage, fit_nets, arguments, label=label, estimate=estimate)
+    per_split = len(results) // len(keys)
+    grouped = [results[i * per_split : (i + 1) * per_split] for i in range(len(keys))]
+    names = ("train_error", "gap_mean", "gap_over_log_k", "best_epoch", "diverged")
+    return Fits(
+        [np.concatenate([r["validation"] for r in group]) for group in grouped],
+        [np.concatenate([r["held"] for r in group]) for group in grouped],
+        [
+            {n: np.concatenate([np.atleast_1d(r[n]) for r in group]) for n in names}
+            for group in grouped
+        ],
+        estimate / (len(keys) * n_seeds),
+    )
+
+
+def cost_of_one(context: Context, recipe: Recipe) -> float:
+    """Expected seconds of one thread of one net of a recipe like the baseline."""
+    base = context.plan.baseline
+    passes = recipe.rows * recipe.epochs / (base.rows * base.epochs)
+    return context.plan.seconds["one_net"] * passes
+
+
+def replicas(context: Context) -> Fits:
+    """The baseline net under several seeds."""
+    return remembered(
+        "replicas",
+        context,
+        lambda: fit_recipe(
+            context, context.recipe, context.plan.replicas, stage="nets", label="baseline nets"
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Nets along one axis on the first split.
+
+    `validation` (V, S, n, k), `held` (V, S, n_held, k), `train_error` (V, S).
+    """
+
+    values: np.ndarray
+    validation: np.ndarray
+    held: np.ndarray
+    train_error: np.ndarray
+    parameters: np.ndarray
+
+
+def _stacked(values: Sequence[float], results: Sequence[dict[str, Any]]) -> Sweep:
+    return Sweep(
+        np.asarray(values, dtype=float),
+        np.stack([r["validation"] for r in results]),
+        np.stack([r["held"] for r in results]),
+        np.stack([r["train_error"] for r in results]),
+        np.array([r["parameters"] for r in results]),
+    )
+
+
+def width_sweep(context: Context) -> Sweep:
+    """Perceptrons from far below to far above one parameter a row and output, no weight decay."""
+
+    def compute() -> Sweep:
+        plan = context.plan
+        arguments = [
+            {
+                "dataset": context.dataset,
+                "split": context.split_keys[0].as_dict(),
+                "recipe": plan.sweep.but(width=width).as_dict(),
+                "seeds": list(range(SWEEP_SEEDS)),
+            }
+            for width in reversed(plan.widths)  # the longest first: better shared by two processes
+        ]
+        results = context.cells(
+            "nets",
+            fit_nets,
+            arguments,
+            label="width sweep",
+            estimate=plan.seconds["width_sweep"],
+        )
+        return _stacked(plan.widths, results[::-1])
+
+    return remembered("width_sweep", context, compute)
+
+
+def decay_sweep(context: Context) -> Sweep:
+    """The baseline net over weight decays; members of one ensemble differ by their decay."""
+
+    def compute() -> Sweep:
+        decays = context.plan.decays
+        arguments = [
+            {
+                "dataset": context.dataset,
+                "split": context.split_keys[0].as_dict(),
+                "recipe": context.recipe.as_dict(),
+                "seeds": [seed] * len(decays),
+                "vectors": {"weight_decay": list(decays)},
+            }
+            for seed in range(SWEEP_SEEDS)
+        ]
+        results = context.cells(
+            "nets",
+            fit_nets,
+            arguments,
+            label="weight-decay sweep",
+            estimate=SWEEP_SEEDS * len(decays) * cost_of_one(context, context.recipe),
+        )
+        return Sweep(
+            np.asarray(decays),
+            np.stack([r["validation"] for r in results], axis=1),
+            np.stack([r["held"] for r in results], axis=1),
+            np.stack([r["train_error"] for r in results], axis=1),
+            np.full(len(decays), results[0]["parameters"]),
+        )
+
+    return remembered("decay_sweep", context, compute)
+
+
+def out_of_fold_predictions(
+    context: Context, rows: np.ndarray, *, stage: str, name: str
+) -> OutOfFold:
+    """Out-of-fold predictions of `rows`, averaged over seeds.
+
+    The nets stop early on a tenth of the rows that they may see, before they memorise wrong labels.
+    """
+
+    def compute() -> OutOfFold:
+        recipe = context.recipe.but(early_stopping=True)
+        cells = [
+            {
+                "dataset": context.dataset,
+                "rows": rows,
+                "folds": FOLDS,
+                "fold": fold,
+                "fold_seed": context.plan.seed,
+                "recipe": recipe.as_dict(),
+                "seeds": list(range(FOLD_SEEDS)),
+            }
+            for fold in range(FOLDS)
+        ]
+        results = context.cells(
+            stage,
+            out_of_fold,
+            cells,
+            label=f"out-of-fold nets ({name})",
+            estimate=FOLDS * FOLD_SEEDS * cost_of_one(context, recipe),
+        )
+        order = np.concatenate([r["rows"] for r in results])
+        p = np.concatenate([probabilities(context, r["logits"]).mean(axis=0) for r in results])
+        back = np.argsort(order, kind="stable")
+        return OutOfFold(order[back], p[back])
+
+    return remembered(f"out_of_fold/{name}", context, compute)
+
+
+def subset_curve(context: Context) -> Sweep:
+    """The baseline net with early stopping on growing random parts of the training rows."""
+
+    def compute() -> Sweep:
+        split = context.splits[0]
+        fitted, _ = fit_and_held(context.dataset, split.train.rows, context.plan.seed)
+        n = len(subsample(fitted, context.recipe.rows, context.plan.seed))
+        sizes = curve_sizes(n, context.plan.fractions, len(context.dataset.classes) or 1)
+        recipe = context.recipe.but(early_stopping=True)
+        arguments = [
+            {
+                "dataset": context.dataset,
+                "split": context.split_keys[0].as_dict(),
+                "recipe": recipe.as_dict(),
+                "size": size,
+                "seeds": list(range(CURVE_SEEDS)),
+            }
+            for size in sizes
+        ]
+        results = context.cells(
+            "nets",
+            fit_subsets,
+            arguments,
+            label="learning curve",
+            estimate=CURVE_SEEDS * len(sizes) * cost_of_one(context, recipe),
+        )
+        validation = np.stack([r["validation"] for r in results])
+        empty = np.zeros((len(sizes), CURVE_SEEDS))
+        return Sweep(np.asarray(sizes, float), validation, validation[:, :, :0], empty, empty[:, 0])
+
+    return remembered("subset_curve", context, compute)
+
+
+def curve_sizes(n: int, fractions: Sequence[float], n_outputs: int) -> list[int]:
+    """Sizes of the learning curve: fractions of n that leave some rows for every class."""
+    fewest = max(20, 3 * n_outputs)
+    return sorted({size for f in fractions if (size := int(round(f * n))) >= min(fewest, n)})

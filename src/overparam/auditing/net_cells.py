@@ -1,0 +1,229 @@
+"""The cells that train nets: everything the audit measures on nets goes through these.
+
+A tenth of every training part is held out of training: early stopping and temperature use it, so
+that the validation part does nothing but choose. All nets of the audit leave it out, also those
+that do not use it, so that they differ by their recipe alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from overparam.auditing.recipes import (
+    Recipe,
+    count_parameters,
+    features,
+    from_dict,
+    module_factory,
+)
+from overparam.data.dataset import Dataset, Split, View
+from overparam.training.ensemble import Ensemble
+from overparam.training.mixup import MixupTransform
+
+HELD_FOLDS = 10  # one of ten parts of the training rows is held out
+PATIENCE = 0.2  # of the epochs, without improvement, before a member is stopped
+
+
+@dataclass(frozen=True)
+class SplitKey:
+    """Which split a cell works on: the index-th of `repeats` that share one test part."""
+
+    seed: int
+    index: int = 0
+    repeats: int = 1
+
+    def of(self, dataset: Dataset) -> Split:
+        """The split itself; the same object for the same key within a process."""
+        if self.repeats == 1:
+            return dataset.split(self.seed)
+        return dataset.repeated(self.seed, self.repeats)[self.index]
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain values, for a cell's arguments."""
+        return {"seed": self.seed, "index": self.index, "repeats": self.repeats}
+
+
+def fit_and_held(dataset: Dataset, train: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Training rows split into those that are fitted and the tenth that is held out."""
+    return dataset.folds(train, HELD_FOLDS, seed)[0]
+
+
+def subsample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` of `rows`, nested: a smaller sample of one seed lies inside a larger one."""
+    if len(rows) <= most:
+        return rows
+    return np.random.default_rng(seed).permutation(rows)[:most]
+
+
+def views(dataset: Dataset, key: SplitKey, rows: int) -> tuple[View, View, View]:
+    """The fitted (at most `rows`), held-out and validation rows of a split, prepared alike."""
+    parts = key.of(dataset)
+    fitted, held = fit_and_held(dataset, parts.train.rows, key.seed)
+    train_rows = parts.train.rows
+    return (
+        dataset.view(subsample(fitted, rows, key.seed), train_rows),
+        dataset.view(held, train_rows),
+        parts.validation,
+    )
+
+
+@dataclass(frozen=True)
+class FittedNets:
+    """Trained members; `shift` and `scale` bring a regression's outputs to the target's unit."""
+
+    ensemble: Ensemble
+    recipe: Recipe
+    shift: float
+    scale: float
+
+    def logits(self, view: View) -> np.ndarray:
+        """(M, n, k) logits, or (M, n, 1) predictions in the target's unit."""
+        return self.ensemble.predict_logits(features(self.recipe, view)) * self.scale + self.shift
+
+
+def train(
+    view: View,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    *,
+    held: View | None = None,
+    weights: np.ndarray | None = None,
+    own: Any = None,
+    vectors: Mapping[str, Sequence[float]] | None = None,
+) -> FittedNets:
+    """Train one member a seed on the rows of a view.
+
+    `vectors` gives recipe values that differ by member (weight decay, say); `weights` (M, n) or
+    (n,) weigh the rows; `held` is looked at only where the recipe stops early.
+    """
+    X, y = features(recipe, view), view.y
+    regression = view.dataset.task == "regression"
+    shift, scale = (float(y.mean()), float(y.std()) or 1.0) if regression else (0.0, 1.0)
+
+    def targets(labels: np.ndarray) -> np.ndarray:
+        return ((labels - shift) / scale).astype(np.float32) if regression else labels
+
+    validation = None
+    if recipe.early_stopping and held is not None:
+        validation = (features(recipe, held), targets(held.y))
+    values = {
+        name: np.asarray((vectors or {}).get(name, getattr(recipe, name)))
+        for name in ("learning_rate", "weight_decay", "label_smoothing")
+    }
+    if weights is not None and np.ndim(weights) == 1:
+        weights = np.broadcast_to(weights, (len(seeds), len(weights)))
+    ensemble = Ensemble(
+        module_factory(recipe, view.preprocessor, X, own),
+        seeds,
+        n_features=int(np.prod(X.shape[1:])),
+        n_outputs=len(view.dataset.classes) or 1,
+    )
+    ensemble.fit(
+        X,
+        targets(y),
+        loss="squared" if regression else "cross_entropy",
+        optimizer="adamw",
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        schedule=recipe.schedule,
+        weights=weights,
+        validation=validation,
+        patience=max(3, round(PATIENCE * recipe.epochs)) if validation else None,
+        batch_transform=MixupTransform(recipe.mix_size) if recipe.mix_size > 1 else None,
+        **values,
+    )
+    return FittedNets(ensemble, recipe, shift, scale)
+
+
+def fit_nets(
+    dataset: Dataset,
+    split: Mapping[str, int],
+    recipe: Mapping[str, Any],
+    seeds: Sequence[int],
+    vectors: Mapping[str, Sequence[float]] | None = None,
+    row_weights: np.ndarray | None = None,
+    own: Any = None,
+) -> dict[str, Any]:
+    """Train members on one split; logits of the held-out and the validation rows.
+
+    Returns
+    -------
+    dict
+        `validation` (M, n, k), `held` (M, n_held, k), `train_error` (M,) (share wrong, or the
+        training RMSE over the target's spread), `gap_mean` and `gap_over_log_k` (M,) of the logit
+        gaps on the fitted rows, `parameters`, `best_epoch` (M,), `diverged` (M,).
+    """
+    made = from_dict(recipe)
+    fitted, held, validation = views(dataset, SplitKey(**split), made.rows)
+    weights = None if row_weights is None else row_weights[fitted.rows]
+    nets = train(fitted, made, seeds, held=held, weights=weights, own=own, vectors=vectors)
+    return {
+        "validation": nets.logits(validation).astype(np.float32),
+        "held": nets.logits(held).astype(np.float32),
+        "parameters": count_parameters(nets.ensemble.member(0)),
+        "diverged": nets.ensemble.diverged,
+        "best_epoch": nets.ensemble.history.best_epoch,
+        **_training_figures(nets.logits(fitted), fitted.y, nets.scale),
+    }
+
+
+def _training_figures(logits: np.ndarray, y: np.ndarray, scale: float) -> dict[str, np.ndarray]:
+    """Training error and, for classes, the gap between the label's logit and the next."""
+    if logits.shape[2] == 1:
+        rmse = np.sqrt(((logits[:, :, 0] - y) ** 2).mean(axis=1)) / scale
+        nothing = np.full(len(logits), np.nan)
+        return {"train_error": rmse, "gap_mean": nothing, "gap_over_log_k": nothing}
+    n, k = logits.shape[1:]
+    label = logits[:, np.arange(n), y]
+    others = logits.copy()
+    others[:, np.arange(n), y] = -np.inf
+    gap = label - others.max(axis=2)
+    return {
+        "train_error": (gap <= 0).mean(axis=1),
+        "gap_mean": gap.mean(axis=1),
+        "gap_over_log_k": (gap > np.log(k)).mean(axis=1),
+    }
+
+
+def out_of_fold(
+    dataset: Dataset,
+    rows: np.ndarray,
+    folds: int,
+    fold: int,
+    fold_seed: int,
+    recipe: Mapping[str, Any],
+    seeds: Sequence[int],
+) -> dict[str, Any]:
+    """Predictions of one fold by members trained on the others; the preprocessor refits there."""
+    made = from_dict(recipe)
+    others, left_out = dataset.folds(rows, folds, fold_seed)[fold]
+    fitted, held = fit_and_held(dataset, others, fold_seed)
+    fitted = subsample(fitted, made.rows, fold_seed)
+    nets = train(dataset.view(fitted, others), made, seeds, held=dataset.view(held, others))
+    logits = nets.logits(dataset.view(left_out, others))
+    return {"rows": left_out, "logits": logits.astype(np.float32)}
+
+
+def fit_subsets(
+    dataset: Dataset,
+    split: Mapping[str, int],
+    recipe: Mapping[str, Any],
+    size: int,
+    seeds: Sequence[int],
+) -> dict[str, Any]:
+    """Members trained on random subsets of one size, one subset a member, as example weights.
+
+    The number of steps does not depend on the size; each member stops early by itself.
+    """
+    made = from_dict(recipe)
+    fitted, held, validation = views(dataset, SplitKey(**split), made.rows)
+    weights = np.zeros((len(seeds), len(fitted)))
+    for member, seed in enumerate(seeds):
+        chosen = np.random.default_rng([seed, size]).permutation(len(fitted))[:size]
+        weights[member, chosen] = 1.0
+    nets = train(fitted, made, seeds, held=held, weights=weights)
+    return {"validation": nets.logits(validation).astype(np.float32)}

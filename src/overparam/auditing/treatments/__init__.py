@@ -1,0 +1,1 @@
+"""One module a way to make the baseline net better."""
