@@ -121,7 +121,7 @@ class TableFeatures:
 
     @classmethod
     def load(cls, path: Path, state: Mapping[str, Any]) -> TableFeatures:
-        """Read what `save` and `state` gave; a file with a type that is not in TRUSTED is refused."""
+        """Read what `save` and `state` gave; a file with a type not in TRUSTED is refused."""
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if unknown:
             raise UserError(
