@@ -68,11 +68,9 @@ def from_arrays(X: Any, y: Any, *, name: str = "data", origin: str = "arrays") -
         array = np.moveaxis(array, 1, 3)
         notes.append("the second axis of the images was taken for the colour channels")
     _refuse_nan(array)
-    labels = as_series(y, "y") if y is not None else None
-    if labels is not None and len(labels) != len(array):
-        raise UserError(
-            f"y must have one label per row of X; got {len(labels)} labels for {len(array)} rows."
-        )
+    if y is None:
+        return Source(name, origin, array, notes=notes)
+    labels = _labels_of(y, len(array))
     return Source(name, origin, array, labels, target="y", notes=notes)
 
 
@@ -95,12 +93,17 @@ def from_frame(frame: Any, y: Any = None) -> Source:
     table = to_polars(frame)
     if y is None:
         return Source("data", "data frame", table)
-    labels = as_series(y, "y")
-    if len(labels) != len(table):
-        raise UserError(
-            f"y must have one label per row of X; got {len(labels)} labels for {len(table)} rows."
-        )
+    labels = _labels_of(y, len(table))
     return Source("data", "data frame", table, labels, target=labels.name or "y")
+
+
+def _labels_of(y: Any, n: int) -> pl.Series:
+    labels = as_series(y, "y")
+    if len(labels) != n:
+        raise UserError(
+            f"y must have one label per row of X; got {len(labels)} labels for {n} rows."
+        )
+    return labels
 
 
 def is_frame(source: Any) -> bool:

@@ -49,6 +49,7 @@ def emoji_source() -> Source:
         pl.Series("group", [group for _, _, group in rows]),
         "group",
         tuple(names),
+        notes=["an emoji and its versions in other skin tones stay on one side of a split"],
         groups=pl.Series("without tone", [_TONE.sub("", name).strip() for name in names]),
     )
 

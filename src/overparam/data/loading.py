@@ -193,7 +193,8 @@ class _Columns:
         labels = raw.labels
         if not name:
             raise _no_target(raw, names)
-        if labels is None or (isinstance(target, str) and target != raw.target):
+        inside = labels is None or name != raw.target
+        if labels is None or inside:
             labels = _column(raw, names, name, "--target")
         special = {
             what: _column(raw, names, column, f"--{what}") if column else None
@@ -211,7 +212,7 @@ class _Columns:
         features: pl.DataFrame | np.ndarray = raw.features
         blank = np.zeros(n, bool)
         if isinstance(features, pl.DataFrame):
-            out = {*drop, group, time, name if raw.labels is None else None}
+            out = {*drop, group, time, name if inside else None}
             features = features.select([c for c in names if c not in out])
             if features.width:
                 blank = (

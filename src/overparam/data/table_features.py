@@ -34,6 +34,7 @@ TRUSTED = (
     "skrub._datetime_encoder.DatetimeEncoder",
     "skrub._drop_uninformative.DropUninformative",
     "skrub._duration_to_float.DurationToFloat",
+    "skrub._string_encoder.StringEncoder",
     "skrub._table_vectorizer.PassThrough",
     "skrub._table_vectorizer.ShortReprDict",
     "skrub._table_vectorizer.TableVectorizer",
