@@ -333,7 +333,7 @@ def _receive(key: str, state: dict[str, Any]) -> Dataset:
         for name in ("frame", "unlabelled"):
             value = state[name]
             if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 1:
-                state[name] = pl.read_ipc(io.BytesIO(value.tobytes()), memory_map=False)
+                state[name] = pl.read_ipc(io.BytesIO(value.tobytes()))
         dataset = Dataset(**state)
         dataset.__dict__["fingerprint"] = key  # spares hashing the content again
         return dataset

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from overparam.data.dataset import Dropped
 from overparam.data.source import Source
 from overparam.evidence.errors import UserError
 
@@ -111,9 +110,11 @@ def _decimal_comma(sample: Sequence[str], delimiter: str) -> bool:
 def _check_rows(path: Path, text: bytes, delimiter: str, width: int) -> None:
     """Compare the number of fields of each row with the header, outside quotes, block by block."""
     data = np.frombuffer(text, np.uint8)
-    quotes_before = delimiters = lines = last_quote_line = 0
-    for start in range(0, len(data), _BLOCK):
-        block = data[start : start + _BLOCK]
+    quotes_before = delimiters = lines = last_quote_line = start = 0
+    while start < len(data):
+        end = text.rfind(b"\n", start, start + _BLOCK) + 1 if start + _BLOCK < len(data) else 0
+        block = data[start : end or (start + _BLOCK)]
+        start += len(block)
         quote = block == ord('"')
         newline = block == ord("\n")
         if quotes_before or quote.any():
@@ -127,7 +128,7 @@ def _check_rows(path: Path, text: bytes, delimiter: str, width: int) -> None:
         per_row = np.diff(seen[ends], prepend=-delimiters) if len(ends) else seen[:0]
         empty = np.zeros(len(ends), bool)
         if len(ends) and width > 1:
-            empty = _is_empty(block, ends, first=start == 0)
+            empty = _is_empty(block, ends)
         wrong = np.flatnonzero((per_row != width - 1) & ~empty)
         if len(wrong):
             line = lines + int(newline[: ends[wrong[0]]].sum()) + 1
@@ -144,13 +145,11 @@ def _check_rows(path: Path, text: bytes, delimiter: str, width: int) -> None:
         raise _broken(path, lines + 1, delimiters + 1, width)
 
 
-def _is_empty(block: np.ndarray, ends: np.ndarray, first: bool) -> np.ndarray:
-    """Which of these line ends close a line without any character."""
-    before = block[np.maximum(ends - 1, 0)]
-    before2 = block[np.maximum(ends - 2, 0)]
-    bare = before == ord("\n")
-    carriage = (before == ord("\r")) & (before2 == ord("\n"))
-    return (bare | carriage) & (ends > 0 if first else True)
+def _is_empty(block: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which of these line ends close a line without any character; blocks begin with a line."""
+    padded = np.concatenate([np.full(2, ord("\n"), np.uint8), block])
+    carriage = (padded[ends + 1] == ord("\r")) & (padded[ends] == ord("\n"))
+    return (padded[ends + 1] == ord("\n")) | carriage
 
 
 def _broken(path: Path, line: int, got: int, width: int) -> UserError:
@@ -177,12 +176,3 @@ def _parse(path: Path, text: bytes, delimiter: str, has_header: bool, comma: boo
             error = caught
     first_line = str(error).strip().splitlines()[0]
     raise UserError(f"{path.name} must be a table of delimited text; got: {first_line}") from None
-
-
-def drop_blank_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray, tuple[Dropped, ...]]:
-    """Leave out rows in which every column is missing; returns also the row numbers kept."""
-    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy()
-    kept = np.flatnonzero(~blank)
-    if len(kept) == len(frame):
-        return frame, kept, ()
-    return frame[kept], kept, (Dropped("row", "blank rows", int(blank.sum()), "nothing in them"),)

@@ -38,7 +38,7 @@ def _add_array(digest: hashlib._Hash, array: np.ndarray) -> None:
     if array.dtype.kind == "O":
         digest.update(json.dumps([repr(value) for value in array.ravel()]).encode())
     else:
-        digest.update(memoryview(np.ascontiguousarray(array).view(np.uint8).reshape(-1)))
+        digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
 
 
 def _add_series(digest: hashlib._Hash, series: pl.Series) -> None:
@@ -52,4 +52,4 @@ def _add_series(digest: hashlib._Hash, series: pl.Series) -> None:
     if series.dtype == pl.Boolean:
         series = series.cast(pl.UInt8)
     values = series.to_physical().fill_null(0).to_numpy()
-    digest.update(memoryview(np.ascontiguousarray(values).view(np.uint8)))
+    digest.update(np.ascontiguousarray(values).view(np.uint8).data)

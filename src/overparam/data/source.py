@@ -28,8 +28,8 @@ class Source:
         A name for each row.
     test_rows : ndarray or None
         Rows that the source sets apart as test part.
-    group : str
-        Column of groups where the source has one, else "".
+    groups : polars.Series or None
+        (n,) values that must not lie on two sides of a split, where the source has them.
     notes, dropped : list
         Automatic choices in words; what was left out.
     """
@@ -41,6 +41,6 @@ class Source:
     target: str = ""
     names: tuple[str, ...] | None = None
     test_rows: np.ndarray | None = None
-    group: str = ""
+    groups: pl.Series | None = None
     notes: list[str] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)

@@ -34,6 +34,7 @@ TRUSTED = (
     "skrub._datetime_encoder.DatetimeEncoder",
     "skrub._drop_uninformative.DropUninformative",
     "skrub._duration_to_float.DurationToFloat",
+    "skrub._string_encoder.StringEncoder",
     "skrub._table_vectorizer.PassThrough",
     "skrub._table_vectorizer.ShortReprDict",
     "skrub._table_vectorizer.TableVectorizer",
@@ -121,7 +122,7 @@ class TableFeatures:
 
     @classmethod
     def load(cls, path: Path, state: Mapping[str, Any]) -> TableFeatures:
-        """Read what `save` and `state` gave; a file with a type that is not in TRUSTED is refused."""
+        """Read what `save` and `state` gave; a file with a type not in TRUSTED is refused."""
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if unknown:
             raise UserError(
