@@ -1,5 +1,16 @@
 """Networks, layers, parametrisations and initialisations."""
 
+from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
+from overparam.nets.number_embeddings import PeriodicEmbedding, PiecewiseEmbedding
+from overparam.nets.robust_scaling import SmoothRobustScaling
+from overparam.nets.tabular import TabularNet
 
-__all__ = ["MLP"]
+__all__ = [
+    "MLP",
+    "ConvNet",
+    "PeriodicEmbedding",
+    "PiecewiseEmbedding",
+    "SmoothRobustScaling",
+    "TabularNet",
+]

@@ -1,0 +1,86 @@
+"""A small convolutional network for images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from overparam.nets.activations import resolve_activation
+from overparam.nets.seeding import seeded
+
+
+class ConvNet(nn.Module):
+    """Blocks of 3x3 convolution, activation and 2x2 max-pooling, then one linear layer.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Channels, height and width of an image.
+    n_outputs : int
+    channels : sequence of int
+        Channels of each block. A side of 1 is not pooled further.
+    activation : str or callable
+        See `nets.activations`.
+    batch_norm : bool
+        Normalise after each convolution.
+    dropout : float
+        Probability in [0, 1) that an input of the linear layer is dropped in training.
+    seed : int
+        Initial weights depend on it alone.
+
+    Raises
+    ------
+    ValueError
+        If `shape` is not three positive integers, or an option is outside its range.
+
+    Examples
+    --------
+    >>> ConvNet((1, 28, 28), 10, seed=0)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        n_outputs: int,
+        channels: Sequence[int] = (16, 32),
+        activation: str | Callable[[Tensor], Tensor] = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if len(shape) != 3 or min(shape) < 1:
+            raise ValueError(f"shape must be (channels, height, width), each >= 1; got {shape!r}.")
+        if not channels or min(channels) < 1:
+            raise ValueError(f"channels must be integers >= 1; got {tuple(channels)}.")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout must be in [0, 1); got {dropout!r}.")
+        self.shape = tuple(shape)
+        self.activation = resolve_activation(activation)
+        inputs, height, width = shape
+        with seeded(seed):
+            self.convolutions = nn.ModuleList()
+            self.norms = nn.ModuleList()
+            self.pools = nn.ModuleList()
+            for outputs in channels:
+                self.convolutions.append(nn.Conv2d(inputs, outputs, 3, padding=1))
+                if batch_norm:
+                    self.norms.append(nn.BatchNorm2d(outputs))
+                pool = (min(2, height), min(2, width))
+                self.pools.append(nn.MaxPool2d(pool))
+                inputs, height, width = outputs, height // pool[0], width // pool[1]
+            self.dropout = nn.Dropout(dropout)
+            self.head = nn.Linear(inputs * height * width, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, n_outputs) of images (B, channels, height, width), flattened or not."""
+        h = x.view(len(x), *self.shape) if x.shape[1:] != torch.Size(self.shape) else x
+        for index, convolution in enumerate(self.convolutions):
+            h = convolution(h)
+            if self.norms:
+                h = self.norms[index](h)
+            h = self.pools[index](self.activation.function(h))
+        return self.head(self.dropout(h.flatten(1)))
