@@ -418,7 +418,9 @@ def _figures() -> dict[str, dict[str, Any]]:
             rules=[(1.1, "training error reaches 0")],
             x_title="parameters / (rows × outputs)",
         ),
-        "decay": figures.curve(decay, "weight decay", "accuracy", log_x=True, rules=[(0.01, "usual")]),
+        "decay": figures.curve(
+            decay, "weight decay", "accuracy", log_x=True, rules=[(0.01, "usual")]
+        ),
         "quality": figures.histogram(
             quality, "label quality", rules=[(0.5, "suspected below")], title="Label quality"
         ),

@@ -59,13 +59,16 @@ def view(document: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, A
         "other_figures": [name for name in figures if name not in used],
         "captions": document.get("figures", {}),
         "class_share": _class_share(document.get("data", {}).get("classes", ())),
+        "also": sorted(
+            {name for row in document.get("baselines", ()) for name in row.get("also", ())}
+        ),
         "roles": Counter(dict(document.get("data", {}).get("roles", {})).values()).most_common(),
     }
 
 
 def strip(recommendation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The recommendation beside the best baseline on one axis, in percent of its width."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "label": "recommended",
             "value": recommendation.get("test"),

@@ -244,7 +244,7 @@ def histogram(
                 scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False),
             ),
             x2="to:Q",
-            y=alt.Y("count:Q", title="rows", axis=alt.Axis(format="~s", tickMinStep=1)),
+            y=alt.Y("count:Q", title="rows", axis=alt.Axis(format=",d", tickMinStep=1)),
             y2=alt.datum(0),
             opacity=faded(0.55 if color else 0.85),
             tooltip=[
@@ -344,7 +344,10 @@ def heatmap(
     base = alt.Chart(frame).encode(
         x=_place_axis(frame.with_columns(pl.col("x").cast(pl.String)), x_title or x, False),
         y=alt.Y(
-            "y:O", sort=None, title=y if y_title is None else y_title, axis=alt.Axis(grid=False)
+            "y:O",
+            sort=None,
+            title=y if y_title is None else y_title,
+            axis=alt.Axis(grid=False, labelLimit=130),
         ),
     )
     cells = base.mark_rect().encode(
@@ -371,7 +374,9 @@ def heatmap(
             text=alt.Text("value:Q", format=".3~g"), color=shade
         )
         layers.append(written)
-    return _finished(layers, title, notes, columns, height=max(24 * n_y, 48))
+    spec = _finished(layers, title, notes, columns, height=max(24 * n_y, 48))
+    spec["usermeta"]["least_width"] = 24 * n_x + 160  # narrower, the numbers cannot be read
+    return spec
 
 
 def _series(
@@ -408,7 +413,7 @@ def _without_dashes(shades: Mapping[str, Any]) -> dict[str, Any]:
 def _measure(values: pl.Series, log: bool) -> tuple[alt.Scale, alt.Axis]:
     """Scale and ticks of a numeric column: its own range, perhaps logarithmic."""
     if log:
-        return alt.Scale(type="log", nice=False), alt.Axis(values=_log_ticks(values), format="~g")
+        return alt.Scale(type="log", nice=False), alt.Axis(values=_log_ticks(values), format=",~r")
     return alt.Scale(zero=False), alt.Axis()
 
 
@@ -421,7 +426,12 @@ def _place_axis(frame: pl.DataFrame, title: str, log: bool) -> alt.X:
         return alt.X("x:T", title=title)
     words = frame["x"].unique().cast(pl.String)
     angle = 0 if words.str.len_chars().sum() <= 80 else -40
-    return alt.X("x:O", sort=None, title=title, axis=alt.Axis(labelAngle=angle, labelLimit=120))
+    return alt.X(
+        "x:O",
+        sort=None,
+        title=title,
+        axis=alt.Axis(labelAngle=angle, labelLimit=110, labelOverlap=angle == 0),
+    )
 
 
 def _label_axis(frame: pl.DataFrame) -> alt.Y:
@@ -459,13 +469,13 @@ def _room_for_numbers(values: pl.Series) -> list[float]:
 
 
 def _log_ticks(values: pl.Series) -> list[float]:
-    """Powers of ten over the range of `values`; with 2s and 5s where that gives fewer than four."""
+    """Powers of ten over the range of `values`, and steps between them where those are few."""
     known = values.drop_nulls()
     if known.is_empty():
         return [1.0]
     first, last = float(known.min()), float(known.max())  # type: ignore[arg-type]
     decades = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
-    steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+    steps = (1, 2, 3, 5, 7) if len(decades) <= 3 else (1, 2, 5) if len(decades) <= 4 else (1,)
     return [step * 10.0**decade for decade in decades for step in steps]
 
 

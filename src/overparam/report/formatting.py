@@ -58,10 +58,13 @@ def gain(value: Any, metric: str | None) -> str:
     """A signed difference: accuracies in percentage points."""
     if not _known(value):
         return _NONE
+    size = abs(value)
     if metric in _SHARES:
-        return f"{100 * value:+.1f} points".replace("-", "−")
-    text = number(abs(value), 4) if metric == "rmse" else f"{abs(value):.3f}"
-    return ("−" if value < 0 else "+") + text
+        text, unit = f"{100 * size:.1f}", " points"
+    else:
+        text, unit = number(size, 4) if metric == "rmse" else f"{size:.3f}", ""
+    sign = "" if not text.strip("0.") else "−" if value < 0 else "+"
+    return sign + text + unit
 
 
 def span(interval: Sequence[Any] | None, metric: str | None) -> str:
@@ -104,6 +107,8 @@ def duration(seconds: Any) -> str:
     """Seconds as a person says them: `0.8 s`, `42 s`, `4 min 12 s`, `1 h 5 min`."""
     if not _known(seconds):
         return _NONE
+    if seconds < 0.05:
+        return "under 0.1 s"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -115,6 +120,4 @@ def duration(seconds: Any) -> str:
 
 
 def _known(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

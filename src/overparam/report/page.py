@@ -122,8 +122,13 @@ def _live(specs: Mapping[str, Mapping[str, Any]], room: int) -> Markup:
     texts = {}
     for name, spec in specs.items():
         body = _without_title(spec)
-        columns = spec.get("usermeta", {}).get("columns", {})
-        texts[name] = json.dumps({"spec": body, "columns": columns}, separators=(",", ":"))
+        meta = spec.get("usermeta", {})
+        chart = {
+            "spec": body,
+            "columns": meta.get("columns", {}),
+            "leastWidth": meta.get("least_width", 0),
+        }
+        texts[name] = json.dumps(chart, separators=(",", ":"))
     kept = []
     for name, text in sorted(texts.items(), key=lambda item: len(item[1])):
         room -= len(text.encode()) + len(name) + 4

@@ -39,7 +39,8 @@
     const live = figure.querySelector(".live");
     figure.classList.add("is-live");
     if ("layer" in spec || "mark" in spec) {
-      spec.width = "container";
+      const narrow = live.clientWidth < chart.leastWidth;
+      spec.width = narrow ? chart.leastWidth : "container";
       spec.autosize = { type: "fit-x", contains: "padding" };
     }
     if (live.clientWidth < 500 && spec.config && spec.config.legend) spec.config.legend.columns = 2;
