@@ -1,1 +1,29 @@
-"""What a data set or a trained model shows."""
+"""What a data set or a trained model shows: one module an idea."""
+
+from overparam.diagnostics.calibration_error import (
+    ace,
+    adaptive_ece,
+    classwise_ece,
+    ece,
+    mce,
+    reliability_table,
+)
+from overparam.diagnostics.kernel_calibration_error import skce
+from overparam.diagnostics.label_overlap import label_overlap
+from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
+from overparam.diagnostics.temperature import TemperatureScaling
+
+__all__ = [
+    "TemperatureScaling",
+    "ace",
+    "adaptive_ece",
+    "brier",
+    "classwise_ece",
+    "ece",
+    "kl_to_conditional",
+    "label_overlap",
+    "mce",
+    "nll",
+    "reliability_table",
+    "skce",
+]

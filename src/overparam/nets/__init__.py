@@ -1,1 +1,5 @@
 """Networks, layers, parametrisations and initialisations."""
+
+from overparam.nets.mlp import MLP
+
+__all__ = ["MLP"]

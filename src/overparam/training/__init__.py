@@ -1,1 +1,16 @@
 """How networks are fitted: the batched ensemble engine and what plugs into it."""
+
+from overparam.training.callbacks import Callback, LiveStack
+from overparam.training.ensemble import Ensemble
+from overparam.training.history import History
+from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
+
+__all__ = [
+    "Callback",
+    "Ensemble",
+    "History",
+    "LiveStack",
+    "MixupClassifier",
+    "MixupTransform",
+    "mixup_batch",
+]

@@ -1,0 +1,101 @@
+"""Generated data with a known truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+
+@dataclass(frozen=True)
+class OverlapMixture:
+    """A sample of pairs of classes that overlap, with its exact conditionals.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, dim)
+        Features.
+    y : ndarray of shape (n,)
+        Labels; classes 2p and 2p + 1 form pair p.
+    conditional : ndarray of shape (n, k)
+        P(y = c | x), exact.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    conditional: np.ndarray
+
+
+def make_overlap_mixture(
+    k: int,
+    n_per_class: int,
+    *,
+    dim: int = 40,
+    overlap: float = 0.5,
+    spacing: float = 12.0,
+    offset: float = 6.0,
+    seed: int = 0,
+) -> OverlapMixture:
+    """Draw k Gaussian-mixture classes in k / 2 pairs that share a component.
+
+    The pair p is centred at `spacing` times the p-th of a set of orthonormal directions. With
+    probability `overlap` a row is drawn at the centre, whatever its label (there the label is a
+    fair coin), otherwise at the centre minus (even class) or plus (odd class) `offset` times one
+    more direction. All noise is unit Gaussian. The directions depend on `k` and `dim` only, so that
+    samples of different seeds come from one distribution.
+
+    Parameters
+    ----------
+    k : int
+        Number of classes, even.
+    n_per_class : int
+        Rows of each class.
+    dim : int
+        Number of features, at least k / 2 + 1.
+    overlap : float
+        Share of every class that lies in the overlap, in [0, 1].
+    spacing, offset : float
+        Distances, in standard deviations of the noise.
+    seed : int
+        Seed of the sample.
+    """
+    if k < 2 or k % 2:
+        raise ValueError(f"k must be an even integer >= 2; got {k!r}.")
+    if dim < k // 2 + 1:
+        raise ValueError(f"dim must be at least k / 2 + 1 = {k // 2 + 1}; got {dim!r}.")
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"overlap must lie in [0, 1]; got {overlap!r}.")
+    if n_per_class < 1:
+        raise ValueError(f"n_per_class must be an integer >= 1; got {n_per_class!r}.")
+    directions, _ = np.linalg.qr(np.random.default_rng([k, dim]).standard_normal((dim, k // 2 + 1)))
+    centres = np.repeat(spacing * directions[:, :-1].T, 2, axis=0)  # (k, dim), one a class
+    side = np.where(np.arange(k) % 2 == 0, -offset, offset)[:, None] * directions[:, -1]
+
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(k), n_per_class)
+    apart = rng.random(len(y)) >= overlap
+    X = centres[y] + apart[:, None] * side[y] + rng.standard_normal((len(y), dim))
+    return OverlapMixture(X, y, _conditional(X, centres, side, overlap))
+
+
+overlap_mixture = make_overlap_mixture
+
+
+def _conditional(
+    X: np.ndarray, centres: np.ndarray, side: np.ndarray, overlap: float
+) -> np.ndarray:
+    """P(y = c | x) for equal priors, by Bayes' rule on the two components of every class."""
+
+    def log_density(means: np.ndarray) -> np.ndarray:
+        return X @ means.T - 0.5 * (means**2).sum(axis=1)
+
+    with np.errstate(divide="ignore"):  # a weight of zero is a log of -inf, as it should be
+        components = np.stack(
+            [
+                np.log(overlap) + log_density(centres),
+                np.log1p(-overlap) + log_density(centres + side),
+            ]
+        )
+    joint = logsumexp(components, axis=0)
+    return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))

@@ -1,0 +1,185 @@
+"""Gradients of M members on M minibatches: three ways behind one interface.
+
+- `HandWritten`: the module brings its own stacked forward and backward pass (`nets.MLP`).
+- `Differentiated`: autograd over a stacked forward pass, the module's own or `torch.func.vmap`.
+- `OneMember`: an ordinary module whose parameters are views of the only row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from overparam.nets.stackable import HandDifferentiated, Stackable
+from overparam.training.stacked_state import StackedState
+
+Slope = Callable[[Tensor], Tensor]
+
+
+class GradientProgram(Protocol):
+    """Forward and backward pass of the members of one `StackedState`."""
+
+    def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
+        """Logits (M, B, k) in training mode; fills the gradients that it was built with.
+
+        `slope` maps logits to the derivative of the loss with respect to them.
+        """
+        ...
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits (M, B, k) in evaluation mode."""
+        ...
+
+
+def build_program(
+    module: nn.Module, state: StackedState, gradients: Tensor | None
+) -> GradientProgram:
+    """The fastest program for a module.
+
+    Parameters
+    ----------
+    module : nn.Module
+        One module of the architecture; the program may take it over.
+    state : StackedState
+        The members, read at every call.
+    gradients : Tensor of shape (M, P), optional
+        Where gradients are written; without it only `logits` may be called.
+    """
+    if isinstance(module, HandDifferentiated):
+        return HandWritten(module, state, gradients)
+    if isinstance(module, Stackable):
+        return Differentiated(_own_forward(module), state, gradients)
+    if len(state) == 1:
+        return OneMember(module, state, gradients)
+    return Differentiated(_vmapped_forward(module), state, gradients)
+
+
+class HandWritten:
+    """The module's own stacked forward and backward pass."""
+
+    def __init__(
+        self, module: HandDifferentiated, state: StackedState, gradients: Tensor | None
+    ) -> None:
+        self._module = module
+        self._tensors = state.tensors()
+        self._out = {} if gradients is None else state.layout.views(gradients)
+
+    def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
+        """See `GradientProgram`."""
+        with torch.no_grad():
+            return self._module.stacked_gradients(self._tensors, x, masks, slope, self._out)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """See `GradientProgram`."""
+        with torch.no_grad():
+            return self._module.stacked_forward(self._tensors, x)
+
+
+# (parameters, buffers, x, masks, training) -> logits
+_Forward = Callable[[dict[str, Tensor], dict[str, Tensor], Tensor, Tensor | None, bool], Tensor]
+
+
+class Differentiated:
+    """Autograd over a stacked forward pass."""
+
+    def __init__(self, forward: _Forward, state: StackedState, gradients: Tensor | None) -> None:
+        self._forward = forward
+        self._state = state
+        self._out = [] if gradients is None else list(state.layout.views(gradients).values())
+
+    def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
+        """See `GradientProgram`."""
+        leaves = {
+            name: value.detach().requires_grad_() for name, value in self._state.parameters.items()
+        }
+        with torch.enable_grad():
+            logits = self._forward(leaves, self._state.buffers, x, masks, True)
+        found = torch.autograd.grad(
+            logits,
+            list(leaves.values()),
+            slope(logits.detach()),
+            materialize_grads=True,
+            allow_unused=True,
+        )
+        torch._foreach_copy_(self._out, list(found))
+        return logits.detach()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """See `GradientProgram`."""
+        with torch.no_grad():
+            return self._forward(self._state.parameters, self._state.buffers, x, None, False)
+
+
+def _own_forward(module: Stackable) -> _Forward:
+    def forward(
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        x: Tensor,
+        masks: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        return module.stacked_forward({**parameters, **buffers}, x, masks)
+
+    return forward
+
+
+def _vmapped_forward(module: nn.Module) -> _Forward:
+    def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        return torch.func.functional_call(module, {**parameters, **buffers}, (x,))
+
+    stacked = torch.func.vmap(one)
+
+    def forward(
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        x: Tensor,
+        masks: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        module.train(training)
+        return stacked(parameters, buffers, x)
+
+    return forward
+
+
+class OneMember:
+    """An ordinary module that lives in the only row of a state.
+
+    Its parameters, their `.grad` and its buffers become views of the row, so that nothing is
+    copied: autograd adds into the gradients' matrix.
+    """
+
+    def __init__(self, module: nn.Module, state: StackedState, gradients: Tensor | None) -> None:
+        self._module = module
+        self._gradients = gradients
+        for name, value in state.parameters.items():
+            module.get_parameter(name).data = value[0]
+        if gradients is not None:
+            for name, value in state.layout.views(gradients).items():
+                module.get_parameter(name).grad = value[0]
+        for name, value in state.buffers.items():
+            path, _, leaf = name.rpartition(".")
+            owner = module.get_submodule(path)
+            if leaf in owner._buffers:
+                owner._buffers[leaf] = value[0]
+            else:
+                owner.get_parameter(leaf).data = value[0]
+
+    def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
+        """See `GradientProgram`."""
+        assert self._gradients is not None
+        self._gradients.zero_()
+        self._module.train()
+        with torch.enable_grad():
+            logits = self._module(x[0])
+        logits.backward(slope(logits.detach()[None])[0])
+        return logits.detach()[None]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """See `GradientProgram`."""
+        self._module.eval()
+        with torch.no_grad():
+            return self._module(x[0])[None]

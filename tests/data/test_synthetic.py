@@ -1,0 +1,58 @@
+"""The overlap mixture: its conditionals are the truth."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from overparam.data.synthetic import make_overlap_mixture, overlap_mixture
+
+
+def test_the_conditionals_are_those_of_bayes_rule():
+    data = make_overlap_mixture(4, 50, dim=5, overlap=0.3, spacing=3, offset=1.5, seed=0)
+    directions, _ = np.linalg.qr(np.random.default_rng([4, 5]).standard_normal((5, 3)))
+    density = np.empty((200, 4))
+    for c in range(4):
+        centre = 3 * directions[:, c // 2]
+        apart = centre + (1.5 if c % 2 else -1.5) * directions[:, 2]
+        density[:, c] = 0.3 * multivariate_normal(centre).pdf(data.X) + 0.7 * multivariate_normal(
+            apart
+        ).pdf(data.X)
+    np.testing.assert_allclose(data.conditional, density / density.sum(1, keepdims=True), rtol=1e-8)
+
+
+def test_labels_follow_the_conditionals():
+    data = make_overlap_mixture(4, 5000, dim=8, seed=1)
+    first_of_pair = data.conditional[:, 0]
+    coin = (first_of_pair > 0.45) & (first_of_pair < 0.55)
+    share = (data.y[coin] == 0).mean()
+    assert share == pytest.approx(0.5, abs=3 * 0.5 / np.sqrt(coin.sum()))
+    assert coin.sum() == pytest.approx(5000, rel=0.05)  # half of two of the four classes
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1.0])
+def test_the_ends_of_the_overlap_are_finite(overlap):
+    data = make_overlap_mixture(2, 100, dim=3, overlap=overlap)
+    assert np.isfinite(data.conditional).all()
+    if overlap == 1:
+        np.testing.assert_allclose(data.conditional, 0.5)
+
+
+def test_seeds_change_the_sample_not_the_distribution():
+    one, other = (make_overlap_mixture(2, 2000, dim=4, overlap=0, seed=s) for s in (0, 1))
+    assert not np.array_equal(one.X, other.X)
+    np.testing.assert_allclose(one.X[:2000].mean(0), other.X[:2000].mean(0), atol=0.12)
+    assert overlap_mixture is make_overlap_mixture
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"k": 3}, "k must be an even integer >= 2; got 3"),
+        ({"dim": 1}, r"dim must be at least k / 2 \+ 1 = 2; got 1"),
+        ({"overlap": -0.1}, "overlap must lie in"),
+        ({"n_per_class": 0}, "n_per_class must be an integer >= 1; got 0"),
+    ],
+)
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_overlap_mixture(**{"k": 2, "n_per_class": 5, **arguments})
