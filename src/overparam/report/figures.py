@@ -96,7 +96,7 @@ def curve(
     )
     layers.append(dots.add_params(picker) if picker is not None else dots)
     layers += _rules(rules, frame["x"], log_x)
-    return _finished(layers, title, notes + thinned)
+    return _finished(layers, title, notes + thinned, names)
 
 
 def forest(
@@ -146,7 +146,7 @@ def forest(
     )
     dot = base.mark_point(filled=True, size=80, opacity=1, **fixed).encode(x=axis, tooltip=tips)
     lines = [] if reference is None else _rules([Rule(reference)], frame["value"])
-    return _finished([*lines, span, dot], title, notes, height=_ROW * max(frame.height, 1))
+    return _finished([*lines, span, dot], title, notes, columns, height=_ROW * max(frame.height, 1))
 
 
 def reliability(table: Table, *, title: str = "") -> dict[str, Any]:
@@ -189,7 +189,7 @@ def reliability(table: Table, *, title: str = "") -> dict[str, Any]:
     )
     layers.append(dots.add_params(picker) if picker is not None else dots)
     notes.append("A dot's area is the number of examples in its bin.")
-    return _finished(layers, title, notes, height=340)
+    return _finished(layers, title, notes, columns, height=340)
 
 
 def histogram(
@@ -214,6 +214,7 @@ def histogram(
     bins : int
         Number of equal bins over the range of the finite values.
     """
+    names = {"from": "from", "to": "to", "count": "rows", "color": color}
     frame, notes = select(table, {"value": value, "color": color})
     frame = with_gaps(frame, "value")
     notes += missing(frame, "value")
@@ -243,7 +244,7 @@ def histogram(
                 scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False),
             ),
             x2="to:Q",
-            y=alt.Y("count:Q", title="rows", axis=alt.Axis(format="~s", tickMinStep=1)),
+            y=alt.Y("count:Q", title="rows", axis=alt.Axis(format=",d", tickMinStep=1)),
             y2=alt.datum(0),
             opacity=faded(0.55 if color else 0.85),
             tooltip=[
@@ -256,7 +257,7 @@ def histogram(
     )
     if picker is not None:
         chart = chart.add_params(picker)
-    return _finished([chart, *_rules(rules, counts["from"])], title, notes, height=240)
+    return _finished([chart, *_rules(rules, counts["from"])], title, notes, names, height=240)
 
 
 def bars(
@@ -299,7 +300,7 @@ def bars(
     bar = base.mark_bar(height=14, cornerRadiusEnd=2, opacity=0.85, **fixed).encode(**shades)
     text = base.mark_text(align="left", dx=6, color=theme.LIGHT["ink"])
     number = text.encode(text=alt.Text("value:Q", format=",.4~g"))
-    return _finished([bar, number], title, notes, height=_ROW * max(frame.height, 1))
+    return _finished([bar, number], title, notes, columns, height=_ROW * max(frame.height, 1))
 
 
 def heatmap(
@@ -343,7 +344,10 @@ def heatmap(
     base = alt.Chart(frame).encode(
         x=_place_axis(frame.with_columns(pl.col("x").cast(pl.String)), x_title or x, False),
         y=alt.Y(
-            "y:O", sort=None, title=y if y_title is None else y_title, axis=alt.Axis(grid=False)
+            "y:O",
+            sort=None,
+            title=y if y_title is None else y_title,
+            axis=alt.Axis(grid=False, labelLimit=130),
         ),
     )
     cells = base.mark_rect().encode(
@@ -370,7 +374,9 @@ def heatmap(
             text=alt.Text("value:Q", format=".3~g"), color=shade
         )
         layers.append(written)
-    return _finished(layers, title, notes, height=max(24 * n_y, 48))
+    spec = _finished(layers, title, notes, columns, height=max(24 * n_y, 48))
+    spec["usermeta"]["least_width"] = 24 * n_x + 160  # narrower, the numbers cannot be read
+    return spec
 
 
 def _series(
@@ -407,7 +413,7 @@ def _without_dashes(shades: Mapping[str, Any]) -> dict[str, Any]:
 def _measure(values: pl.Series, log: bool) -> tuple[alt.Scale, alt.Axis]:
     """Scale and ticks of a numeric column: its own range, perhaps logarithmic."""
     if log:
-        return alt.Scale(type="log", nice=False), alt.Axis(values=_log_ticks(values), format="~g")
+        return alt.Scale(type="log", nice=False), alt.Axis(values=_log_ticks(values), format=",~r")
     return alt.Scale(zero=False), alt.Axis()
 
 
@@ -420,7 +426,12 @@ def _place_axis(frame: pl.DataFrame, title: str, log: bool) -> alt.X:
         return alt.X("x:T", title=title)
     words = frame["x"].unique().cast(pl.String)
     angle = 0 if words.str.len_chars().sum() <= 80 else -40
-    return alt.X("x:O", sort=None, title=title, axis=alt.Axis(labelAngle=angle, labelLimit=120))
+    return alt.X(
+        "x:O",
+        sort=None,
+        title=title,
+        axis=alt.Axis(labelAngle=angle, labelLimit=110, labelOverlap=angle == 0),
+    )
 
 
 def _label_axis(frame: pl.DataFrame) -> alt.Y:
@@ -436,13 +447,17 @@ def _label_axis(frame: pl.DataFrame) -> alt.Y:
 
 
 def _tooltip(frame: pl.DataFrame, names: Mapping[str, str | None]) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip(new, type="quantitative", title=old, format=",.4~g")
-        if frame[new].dtype.is_numeric()
-        else alt.Tooltip(new, type="nominal", title=old)
-        for new, old in names.items()
-        if old is not None and new in frame.columns
-    ]
+    """Every column under the user's name for it; a shortened label in full."""
+    tips = []
+    for new, old in names.items():
+        if old is None or new not in frame.columns:
+            continue
+        column = "name" if new == "label" else new
+        if frame[column].dtype.is_numeric():
+            tips.append(alt.Tooltip(column, type="quantitative", title=old, format=",.4~g"))
+        else:
+            tips.append(alt.Tooltip(column, type="nominal", title=old))
+    return tips
 
 
 def _room_for_numbers(values: pl.Series) -> list[float]:
@@ -454,13 +469,13 @@ def _room_for_numbers(values: pl.Series) -> list[float]:
 
 
 def _log_ticks(values: pl.Series) -> list[float]:
-    """Powers of ten over the range of `values`; with 2s and 5s where that gives fewer than four."""
+    """Powers of ten over the range of `values`, and steps between them where those are few."""
     known = values.drop_nulls()
     if known.is_empty():
         return [1.0]
     first, last = float(known.min()), float(known.max())  # type: ignore[arg-type]
     decades = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
-    steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+    steps = (1, 2, 3, 5, 7) if len(decades) <= 3 else (1, 2, 5) if len(decades) <= 4 else (1,)
     return [step * 10.0**decade for decade in decades for step in steps]
 
 
@@ -501,9 +516,14 @@ def _share(value: float, along: pl.Series, log: bool) -> float:
 
 
 def _finished(
-    layers: Sequence[Any], title: str, notes: Sequence[str], *, height: int = theme.HEIGHT
+    layers: Sequence[Any],
+    title: str,
+    notes: Sequence[str],
+    names: Mapping[str, str | None],
+    *,
+    height: int = theme.HEIGHT,
 ) -> dict[str, Any]:
-    """The specification with the house's style; title and notes also apart, for our pages."""
+    """The specification in the house's style; title, notes, columns also apart, for our pages."""
     note = " ".join(notes)
     chart: Any = alt.layer(*layers).properties(width=theme.WIDTH, height=height)
     if title:
@@ -512,4 +532,6 @@ def _finished(
         plain = alt.Title(note, fontSize=12, fontWeight="normal", color=theme.LIGHT["muted"])
         chart = chart.properties(title=plain)
     spec: dict[str, Any] = chart.to_dict()
-    return {**spec, "config": theme.CONFIG, "usermeta": {"title": title, "notes": list(notes)}}
+    columns = {"name" if new == "label" else new: old for new, old in names.items() if old}
+    meta = {"title": title, "notes": list(notes), "columns": columns}
+    return {**spec, "config": theme.CONFIG, "usermeta": meta}

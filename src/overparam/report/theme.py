@@ -96,6 +96,7 @@ CONFIG: dict[str, Any] = {
         "tickCount": 5,
         "labelOverlap": True,
     },
+    "axisX": {"labelFlush": False},
     "axisY": {
         "grid": True,
         "gridColor": LIGHT["line"],
