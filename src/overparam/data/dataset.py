@@ -126,7 +126,7 @@ class Dataset:
 
     @property
     def kind(self) -> Literal["table", "array", "image"]:
-        """"table" (columns with roles), "array" (a matrix of numbers) or "image"."""
+        """ "table" (columns with roles), "array" (a matrix of numbers) or "image"."""
         if self.frame is not None:
             return "table"
         assert self.array is not None
@@ -205,9 +205,7 @@ class Dataset:
             Shares of all rows. Where the test part is given, `validation` keeps its ratio to the
             training part.
         """
-        parts = draw(
-            self.layout, seed, test=test, validation=validation, test_rows=self.test_rows
-        )
+        parts = draw(self.layout, seed, test=test, validation=validation, test_rows=self.test_rows)
         return self._split(parts, seed)
 
     def repeated(self, seed: int, n: int) -> list[Split]:

@@ -160,9 +160,7 @@ def _broken(path: Path, line: int, got: int, width: int) -> UserError:
     )
 
 
-def _parse(
-    path: Path, text: bytes, delimiter: str, has_header: bool, comma: bool
-) -> pl.DataFrame:
+def _parse(path: Path, text: bytes, delimiter: str, has_header: bool, comma: bool) -> pl.DataFrame:
     """Types from the first 10,000 rows; from all rows where a later one contradicts them."""
     error: Exception | None = None
     for infer in (10_000, None):

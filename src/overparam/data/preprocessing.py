@@ -92,9 +92,7 @@ class Preprocessor:
         blocks = range(0, len(X), _BLOCK)
         n = max(1, len(X))
         center = sum(numbers[i : i + _BLOCK].sum(axis=0, dtype=np.float64) for i in blocks) / n
-        variance = (
-            sum(np.square(numbers[i : i + _BLOCK] - center).sum(axis=0) for i in blocks) / n
-        )
+        variance = sum(np.square(numbers[i : i + _BLOCK] - center).sum(axis=0) for i in blocks) / n
         scale = np.sqrt(variance)
         flat = scale <= 1e-7 * np.maximum(1, np.abs(center))
         self._center = np.asarray(center, np.float32)

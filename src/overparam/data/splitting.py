@@ -225,15 +225,15 @@ def _without_copies(layout: Layout, rows: np.ndarray, later: np.ndarray) -> np.n
     return kept
 
 
-def _time_folds(
-    layout: Layout, rows: np.ndarray, k: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _time_folds(layout: Layout, rows: np.ndarray, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
     assert layout.time is not None
     when = layout.time[rows]
     cuts = np.sort(when)[[round(len(rows) * i / (k + 1)) for i in range(1, k + 1)]]
     block = np.searchsorted(cuts, when, side="right")
     pairs = ((rows[block < i], rows[block == i]) for i in range(1, k + 1))
-    return [(_without_copies(layout, old, held), held) for old, held in pairs if len(old) and len(held)]
+    return [
+        (_without_copies(layout, old, held), held) for old, held in pairs if len(old) and len(held)
+    ]
 
 
 def _unit_order(
