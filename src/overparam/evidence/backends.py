@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -33,9 +36,9 @@ def _stream(
     tasks: list[Task], places: Iterable[int], settings: Settings, *, wait: bool
 ) -> Iterator[Numbered]:
     places = list(places)
-    if settings.backend == "sequential" or (
-        settings.backend == "loky" and (settings.jobs == 1 or len(places) < 2)
-    ):
+    if not places:
+        return
+    if settings.backend == "sequential" or (settings.backend == "loky" and settings.jobs == 1):
         for place in places:
             yield place, work(tasks[place], wait=wait)
     elif settings.backend == "loky":
@@ -106,10 +109,16 @@ def _loky(jobs: int) -> Iterator[None]:
 
 
 def _start_worker(changes: int) -> None:
-    import signal
-
     # Ctrl-C reaches every process of the terminal: the parent decides, and stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    """End this process soon after its parent was killed; the system releases its locks."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 @contextlib.contextmanager
