@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from overparam.auditing.budget import Ledger
+from overparam.auditing.candidates import Candidate
 from overparam.auditing.findings.answer import NotAffordable
 from overparam.auditing.metric import Metric
 from overparam.auditing.net_cells import SplitKey
@@ -32,6 +34,8 @@ class Context:
         The user's own module factory, where it is not importable by name.
     memory : dict
         Measurements already taken in this process, by name (see `measurements`).
+    baselines : dict
+        Baselines fitted so far, by name.
     """
 
     dataset: Dataset
@@ -41,6 +45,7 @@ class Context:
     own: ModuleFactory | None = None
     say: Callable[[str], None] = lambda text: None
     memory: dict[str, Any] = field(default_factory=dict)
+    baselines: dict[str, Candidate] = field(default_factory=dict)
 
     @property
     def classification(self) -> bool:
@@ -109,9 +114,13 @@ class Context:
 
     def scores_of_logits(self, logits: Sequence[np.ndarray]) -> list[np.ndarray]:
         """`scores` of logits (S, n, k) a split."""
+        return self.scores([self.probabilities(one) for one in logits])
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """(..., n, k) probabilities of logits; predictions of a regression as they are."""
         if not self.classification:
-            return self.scores(logits)
-        return self.scores([softmax_last(one) for one in logits])
+            return np.asarray(logits)
+        return softmax(np.asarray(logits, dtype=np.float64), axis=-1)
 
     @property
     def n_train(self) -> int:

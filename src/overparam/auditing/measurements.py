@@ -19,7 +19,6 @@ from overparam.auditing.net_cells import (
 )
 from overparam.auditing.plan import CURVE_SEEDS, FOLD_SEEDS, FOLDS, SWEEP_SEEDS
 from overparam.auditing.recipes import Recipe
-from overparam.diagnostics.temperature import softmax
 
 T = TypeVar("T")
 MEMBERS_A_CELL = 4  # small enough for two processes to share eight members
@@ -30,14 +29,6 @@ def remembered(name: str, context: Context, compute: Callable[[], T]) -> T:
     if name not in context.memory:
         context.memory[name] = compute()
     return context.memory[name]
-
-
-def probabilities(context: Context, logits: np.ndarray) -> np.ndarray:
-    """(..., n, k) probabilities of logits; predictions of a regression as they are."""
-    if not context.classification:
-        return logits
-    shape = logits.shape
-    return softmax(logits.reshape(-1, shape[-1]).astype(np.float64)).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -231,7 +222,7 @@ def out_of_fold_predictions(
             estimate=FOLDS * FOLD_SEEDS * cost_of_one(context, recipe),
         )
         order = np.concatenate([r["rows"] for r in results])
-        p = np.concatenate([probabilities(context, r["logits"]).mean(axis=0) for r in results])
+        p = np.concatenate([context.probabilities(r["logits"]).mean(axis=0) for r in results])
         back = np.argsort(order, kind="stable")
         return OutOfFold(order[back], p[back])
 

@@ -35,6 +35,8 @@ FEW_ROWS = 1000  # below this, treatments are compared over several splits
 REPEATS = 5
 REPLICAS = 8  # seeds of the baseline net; also the size of the ensemble
 TREATMENT_SEEDS = 5
+FEWER_SEEDS = 2  # of each treatment where there are several splits
+TRAINED_TREATMENTS = 5  # those that train a recipe of their own
 SWEEP_SEEDS = 3
 CURVE_SEEDS = 4
 FOLDS = 5
@@ -46,6 +48,7 @@ SWEEP_EPOCHS = 150  # long enough for the widest net to fit every label
 TARGET_STEPS = 1500
 EPOCHS = (12, 80)  # fewest and most passes over the data
 FEWEST_ROWS = 2000  # passes are cut before rows fall below this
+BASELINE_SHARE = 0.6  # of the baselines' share, for one tuned baseline over all splits
 NETS_FOR_RECIPE = 0.6  # of the nets' share; the width sweep has the rest
 
 
@@ -106,6 +109,8 @@ class Plan:
     decays: tuple[float, ...] = DECAYS
     fractions: tuple[float, ...] = FRACTIONS
     baseline_parameters: int = 0
+    baseline_seconds: float = 0.0
+    reserve_seconds: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
 
@@ -145,7 +150,11 @@ def make_plan(
     few = split.train.take(np.arange(min(n_fit, 512)))
     cost = _CostOf(recipe, few, n_outputs)
     available = SHARES["nets"] * NETS_FOR_RECIPE * options.budget * jobs
-    fits = _fits_in_recipe_units(repeats)
+    seeds = TREATMENT_SEEDS if repeats == 1 else FEWER_SEEDS
+    # Treatments are trainings of the same nets and have a share of their own.
+    fits = _trainings_of_findings(repeats)
+    treated = _trainings_of_treatments(repeats, seeds)
+    available = min(available, SHARES["treatments"] * options.budget * jobs * fits / treated)
     recipe = _fit_to_budget(recipe, cost, fits, available, choices)
     sweep_rows, sweep_seconds = _sweep_rows(
         n_fit, n_outputs, (1 - NETS_FOR_RECIPE) * SHARES["nets"] * options.budget * jobs
@@ -164,7 +173,7 @@ def make_plan(
         metric=metric,
         repeats=repeats,
         replicas=REPLICAS,
-        treatment_seeds=TREATMENT_SEEDS,
+        treatment_seeds=seeds,
         baseline=recipe,
         own=recipe.but(net=options.model) if options.model else None,
         sweep=Recipe(
@@ -173,6 +182,8 @@ def make_plan(
         sweep_rows=sweep_rows,
         widths=tuple(widths),
         baseline_parameters=cost.parameters,
+        baseline_seconds=SHARES["baselines"] * options.budget * BASELINE_SHARE * jobs / repeats,
+        reserve_seconds=SHARES["reserve"] * options.budget,
         seconds={"one_net": one, "width_sweep": sweep_seconds},
         choices=tuple(choices),
     )
@@ -200,10 +211,15 @@ class _CostOf:
         )
 
 
-def _fits_in_recipe_units(repeats: int) -> float:
-    """How many trainings of the baseline the findings need, in whole nets."""
+def _trainings_of_findings(repeats: int) -> float:
+    """How many trainings of the baseline net the findings need."""
     curve = CURVE_SEEDS * len(FRACTIONS)  # the steps are fixed, whatever the fraction
     return REPLICAS * repeats + SWEEP_SEEDS * len(DECAYS) + FOLDS * FOLD_SEEDS + curve
+
+
+def _trainings_of_treatments(repeats: int, seeds: int) -> float:
+    """How many the treatments need: five recipes, and out-of-fold nets on the later splits."""
+    return TRAINED_TREATMENTS * seeds * repeats + FOLDS * FOLD_SEEDS * (repeats - 1)
 
 
 def _fit_to_budget(

@@ -74,17 +74,21 @@ def features(recipe: Recipe, view: View) -> np.ndarray:
 
 
 def module_factory(
-    recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray, own: ModuleFactory | None = None
+    recipe: Recipe,
+    preprocessor: Preprocessor,
+    X: np.ndarray | None,
+    own: ModuleFactory | None = None,
 ) -> ModuleFactory:
-    """A `module_factory(n_features, n_outputs, seed)`; `X` are the rows that it will be fitted on.
+    """A `module_factory(n_features, n_outputs, seed)`.
 
-    Scales of a tabular net are taken from `X`.
+    Scales of a tabular net are taken from `X`, the rows that it will be fitted on; with None they
+    are left for `load_state_dict` to set.
     """
     width = recipe.width
     if recipe.net == "perceptron":
         return lambda d, k, seed: MLP(d, k, widths=(width, width), seed=seed)
     if recipe.net == "convolutional":
-        shape = X.shape[1:]
+        shape = preprocessor.shape
         return lambda d, k, seed: ConvNet(shape, k, channels=(width, 2 * width), seed=seed)
     if recipe.net == "tabular":
 
@@ -97,8 +101,7 @@ def module_factory(
                 width=width,
                 seed=seed,
             )
-            net.fit_scaling(X)
-            return net
+            return net if X is None else net.fit_scaling(X)
 
         return tabular
     return own or import_factory(recipe.net)

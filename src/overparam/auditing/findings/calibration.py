@@ -14,7 +14,6 @@ from overparam.auditing.findings.reading import held_targets, statistic
 from overparam.auditing.label_quality import noise_share
 from overparam.auditing.measurements import (
     out_of_fold_predictions,
-    probabilities,
     remembered,
     replicas,
 )
@@ -53,7 +52,7 @@ def calibration(context: Context) -> Answer:
     """
     if not context.classification:
         raise NotApplicable("a regression has no probabilities to calibrate.")
-    before = [probabilities(context, logits) for logits in replicas(context).validation]
+    before = [context.probabilities(logits) for logits in replicas(context).validation]
     after = scaled_probabilities(context)
     loss = METRICS["log_loss"]
     gain = over_splits(
@@ -129,7 +128,7 @@ def scaled_probabilities(context: Context) -> list[np.ndarray]:
     """Validation probabilities of the baseline nets after temperature scaling, split by split."""
     scaled = temperatures(context)
     return [
-        probabilities(context, logits / scaled[i][:, None, None])
+        context.probabilities(logits / scaled[i][:, None, None])
         for i, logits in enumerate(replicas(context).validation)
     ]
 

@@ -10,7 +10,6 @@ from scipy.optimize import least_squares
 
 from overparam.auditing.context import Context
 from overparam.auditing.findings.answer import Answer, NotApplicable
-from overparam.auditing.findings.reading import probabilities
 from overparam.auditing.measurements import Sweep, subset_curve
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
@@ -138,12 +137,17 @@ def fit_power_law(n: np.ndarray, error: np.ndarray) -> PowerLaw:
 
 
 def errors(context: Context, sweep: Sweep) -> np.ndarray:
-    """Row errors (sizes, subsets, n): wrong or not, or the squared error."""
+    """Row errors (sizes, subsets, n): wrong or not, or the squared error over the variance."""
     y = context.validation(0)
-    p = probabilities(context, sweep.validation)
+    p = context.probabilities(sweep.validation)
     if context.classification:
         return (p.argmax(axis=-1) != y).astype(float)
-    return (p[..., 0] - y) ** 2
+    return (p[..., 0] - y) ** 2 / _variance(context)
+
+
+def _variance(context: Context) -> float:
+    """Variance of the target, in which squared errors are counted: an error of 1 is R2 = 0."""
+    return float(np.var(context.splits[0].train.y))
 
 
 def _resampled(n: np.ndarray, scores: np.ndarray, horizon: np.ndarray, seed: int) -> np.ndarray:
@@ -164,8 +168,10 @@ def _labelled_rows(context: Context) -> int:
 
 
 def _as_error(context: Context, value: np.ndarray | float) -> np.ndarray | float:
-    """1 - accuracy as it is; the squared error as RMSE."""
-    return value if context.classification else np.sqrt(np.maximum(value, 0))
+    """1 - accuracy as it is; the relative squared error as RMSE."""
+    if context.classification:
+        return value
+    return np.sqrt(np.maximum(value, 0) * _variance(context))
 
 
 def _error_name(context: Context) -> str:

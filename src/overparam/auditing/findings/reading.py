@@ -6,7 +6,6 @@ import numpy as np
 
 from overparam.auditing.comparison import Difference, crossed
 from overparam.auditing.context import Context
-from overparam.auditing.measurements import probabilities
 from overparam.auditing.net_cells import views
 from overparam.evidence.intervals import Interval, Statistic
 
@@ -16,7 +15,7 @@ METHOD = "t over seeds and rows"
 def gains(context: Context, logits: np.ndarray) -> np.ndarray:
     """Row gains (..., n) on the first split's validation rows of logits (..., n, k)."""
     y = context.validation(0)
-    p = probabilities(context, logits)
+    p = context.probabilities(logits)
     flat = p.reshape(-1, *p.shape[-2:])
     rows = np.stack([context.metric.gains(y, one) for one in flat])
     return rows.reshape(*p.shape[:-1])
@@ -28,7 +27,7 @@ def held_loss(context: Context, logits: np.ndarray) -> np.ndarray:
     What tunes a value; the validation rows then measure what the tuning has brought.
     """
     y = held_targets(context)
-    p = probabilities(context, logits)
+    p = context.probabilities(logits)
     if not context.classification:
         return ((p[..., 0] - y) ** 2).mean(axis=-1)
     label = np.take_along_axis(p, np.broadcast_to(y[:, None], (*p.shape[:-1], 1)), axis=-1)

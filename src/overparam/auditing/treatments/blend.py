@@ -3,7 +3,7 @@
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
 from overparam.auditing.findings.answer import NotApplicable
-from overparam.auditing.measurements import probabilities, replicas
+from overparam.auditing.measurements import replicas
 from overparam.auditing.registry import treatment
 
 TREES = "gradient-boosting"
@@ -17,7 +17,7 @@ def nets_and_trees(context: Context) -> Candidate:
         raise NotApplicable("gradient boosting was not fitted.")
     fits = replicas(context)
     averaged = [
-        (probabilities(context, logits).mean(axis=0, keepdims=True) + p) / 2
+        (context.probabilities(logits).mean(axis=0, keepdims=True) + p) / 2
         for logits, p in zip(fits.validation, trees.predictions, strict=True)
     ]
     members = context.plan.replicas

@@ -2,7 +2,7 @@
 
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.measurements import probabilities, replicas
+from overparam.auditing.measurements import replicas
 from overparam.auditing.registry import treatment
 
 
@@ -15,7 +15,7 @@ def ensemble(context: Context) -> Candidate:
     """
     fits = replicas(context)
     averaged = [
-        probabilities(context, logits).mean(axis=0, keepdims=True) for logits in fits.validation
+        context.probabilities(logits).mean(axis=0, keepdims=True) for logits in fits.validation
     ]
     members = context.plan.replicas
     return Candidate(

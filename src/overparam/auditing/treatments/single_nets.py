@@ -8,7 +8,7 @@ import numpy as np
 
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.measurements import fit_recipe, probabilities
+from overparam.auditing.measurements import fit_recipe
 
 
 def trained(
@@ -30,5 +30,5 @@ def trained(
         label=title,
         row_weights=row_weights,
     )
-    predictions = [probabilities(context, logits) for logits in fits.validation]
+    predictions = [context.probabilities(logits) for logits in fits.validation]
     return Candidate(name, title, build, predictions, fits.seconds, setting)

@@ -1,0 +1,509 @@
+"""The audit: facts, baselines, nets and findings, treatments, recommendation, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from overparam.auditing import registry
+from overparam.auditing.baselines import NAMES, TITLES, fit_baseline_cell
+from overparam.auditing.budget import Ledger, parse_duration
+from overparam.auditing.candidates import Build, Candidate
+from overparam.auditing.comparison import over_splits
+from overparam.auditing.context import Context, StageFailed
+from overparam.auditing.facts import describe
+from overparam.auditing.findings.answer import Answer, NotAffordable, NotApplicable
+from overparam.auditing.label_quality import OutOfFold
+from overparam.auditing.measurements import fit_recipe, out_of_fold_predictions, replicas
+from overparam.auditing.metric import Metric, also, choose_metric
+from overparam.auditing.outcome import Audit
+from overparam.auditing.plan import Options, check_same, make_plan, read_plan, write_plan
+from overparam.auditing.recipes import ModuleFactory
+from overparam.auditing.recommendation import best, fit_parts, measure, validation_score
+from overparam.auditing.report_entries import (
+    finding_entry,
+    not_run_entry,
+    references,
+    summary,
+    treatment_entries,
+    verdict_line,
+)
+from overparam.auditing.rows_file import write_rows
+from overparam.auditing.saved_model import save_model, versions
+from overparam.data.dataset import Dataset
+from overparam.data.loading import load
+from overparam.evidence.cells import settings
+from overparam.evidence.errors import UserError
+from overparam.report.audit_page import audit_html
+from overparam.report.document import SCHEMA_VERSION, validate
+
+METHODS = (
+    "Intervals are 95 % t intervals over seeds and rows together; over several splits they are "
+    "widened for the overlap of the training parts (Nadeau and Bengio 2003).",
+    "Intervals of treatments are corrected for their number by Holm's method.",
+    "Everything is chosen on validation rows or on a held-out tenth of the training rows; the test "
+    "rows are scored once, for the recommended model and the best baseline.",
+)
+
+
+def audit(
+    X: Any,
+    y: Any = None,
+    model: ModuleFactory | str | None = None,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    test: Any = None,
+    metric: str | None = None,
+    budget: str | float = "5m",
+    only: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    rare: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    backend: str = "loky",
+    refit: bool = True,
+    fresh: bool = False,
+    progress: bool = True,
+    say: Callable[[str], None] | None = None,
+) -> Audit:
+    """Audit a labelled data set: will models with more parameters than rows generalise on it?
+
+    Parameters
+    ----------
+    X : path, name of an embedded set, array or data frame
+        The data; see `overparam.data.load`.
+    y : array or column name, optional
+        Labels, or the target column (as `target`).
+    model : callable or str, optional
+        Your own architecture, `module_factory(n_features, n_outputs, seed) -> torch.nn.Module`, or
+        its `package.module:factory`; it is trained beside the others and may be recommended.
+    target, task, group, time, test, drop, rare
+        As in `overparam.data.load`.
+    metric : str, optional
+        `accuracy`, `balanced_accuracy`, `log_loss`, `auc`, `r2` or `rmse`.
+    budget : str or number
+        Wall-clock time, such as `90s`, `5m`, or seconds.
+    only, ignore : sequences of str
+        Codes or ids of findings and treatments.
+    out : path, optional
+        Folder of the report; `./overparam-NAME` by default. An interrupted audit goes on there.
+    seed : int
+        Seed of splits and nets.
+    jobs : int, optional
+        Processes; the number of cores by default.
+    backend : {"loky", "sequential", "dask", "ray"}
+        Where cells run.
+    refit : bool
+        Save the recommended model refitted on all labelled rows, not the one that was measured.
+    fresh : bool
+        Forget what is in `out` and start over.
+    progress : bool
+        Show progress on stderr.
+    say : callable, optional
+        Receives lines such as the automatic choices.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    UserError
+        A mistake that the user can mend, in one line.
+
+    Examples
+    --------
+    >>> result = overparam.audit("houses.csv", "price")             # doctest: +SKIP
+    >>> result.recommendation["test"], result.model.predict(new)    # doctest: +SKIP
+    """
+    if isinstance(y, str) and target is None:
+        target, y = y, None
+    registry.load_all()
+    for argument, names in (("only", only), ("ignore", ignore)):
+        if isinstance(names, str):
+            raise UserError(f"{argument} must be a sequence of codes; got {names!r}.")
+    registry.chosen(registry.FINDINGS, only, ignore)
+    dataset = load(
+        X,
+        y if y is not None else target,
+        task,
+        group=group,
+        time=time,
+        test=test,
+        drop=list(drop),
+        rare=rare,
+    )
+    if not 0 <= int(seed):
+        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
+    chosen_metric = choose_metric(dataset, metric)
+    options = Options(
+        target=dataset.target if target is None else target,
+        task=task,
+        group=group,
+        time=time,
+        test=None if test is None else str(test) if isinstance(test, str | Path) else "given",
+        metric=metric,
+        budget=parse_duration(budget),
+        only=tuple(only),
+        ignore=tuple(ignore),
+        drop=tuple(drop),
+        rare=rare,
+        model=None if model is None else model if isinstance(model, str) else own_name(model),
+        seed=int(seed),
+        refit=refit,
+    )
+    folder = Path(out) if out is not None else Path(f"overparam-{dataset.name}")
+    processes = jobs if jobs is not None else os.cpu_count() or 1
+    if processes < 1:
+        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
+    own = model if callable(model) else None
+    with threadpool_limits(1):
+        runner = _prepare(dataset, chosen_metric, options, folder, processes, fresh, own, say)
+        with settings(
+            store=folder / ".cells",
+            backend=backend,  # type: ignore[arg-type]
+            jobs=processes,
+            progress=progress,
+        ):
+            return runner.run()
+
+
+def own_name(factory: ModuleFactory) -> str:
+    """`module:name` of a user's factory, as the plan and the report call it."""
+    return f"{factory.__module__}:{getattr(factory, '__qualname__', type(factory).__qualname__)}"
+
+
+def _prepare(
+    dataset: Dataset,
+    metric: Metric,
+    options: Options,
+    folder: Path,
+    jobs: int,
+    fresh: bool,
+    own: ModuleFactory | None,
+    say: Callable[[str], None] | None,
+) -> _Run:
+    """Follow the plan in the folder, or make one."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    path = folder / "plan.json"
+    if fresh and path.exists():
+        for part in (".cells", "model"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        path.unlink()
+    plan = read_plan(path)
+    if plan is None:
+        if path.exists():
+            raise UserError(
+                f"out holds an audit by another version of overparam; {str(folder)!r} does. "
+                "Choose another --out, or --fresh to start over."
+            )
+        plan = make_plan(dataset, options, metric=metric.name, jobs=jobs, own=own)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(plan, path)
+    else:
+        check_same(plan, dataset, options, str(folder))
+    context = Context(dataset, plan, metric, Ledger(plan.budget), own, say or (lambda text: None))
+    return _Run(context, folder)
+
+
+@dataclass
+class _Run:
+    """One pass through the stages; everything expensive is a cell, so a second pass is cheap."""
+
+    context: Context
+    folder: Path
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    captions: dict[str, dict[str, str]] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    not_run: list[dict[str, str]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    treated: list[tuple[registry.Entry, Candidate]] = field(default_factory=list)
+
+    def run(self) -> Audit:
+        """All stages in the order of their value for the reader."""
+        context, plan = self.context, self.context.plan
+        context.say(self._opening())
+        data = describe(context.dataset, plan)
+        self._baselines()
+        for entry in self._wanted(registry.FINDINGS, "finding"):
+            self._finding(entry)
+        for entry in self._wanted(registry.TREATMENTS, "treatment"):
+            self._treatment(entry)
+        own = self._own_model()
+        candidates = self._candidates(own)
+        if not candidates:
+            raise StageFailed("; ".join(self.failed) or "no model could be fitted")
+        baselines = [c for c in candidates if c.build.recipe is None]
+        recommendation = self._recommend(candidates, baselines)
+        self._rows()
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "data": data,
+            "metric": context.metric.name,
+            "baselines": [self._baseline_entry(c) for c in context.baselines.values()],
+            "findings": self.findings,
+            "treatments": treatment_entries(context, self.treated, own),
+            "recommendation": recommendation,
+            "not_run": self.not_run,
+            "figures": self.captions,
+            "methods": list(METHODS),
+            "plan": plan.to_json(),
+            "budget": {
+                "seconds": plan.budget,
+                "used": sum(context.ledger.spent.values()),
+                "shares": dict(context.ledger.spent),
+            },
+            "seconds": sum(context.ledger.spent.values()),
+            "versions": versions(),
+            "seed": plan.seed,
+        }
+        document["verdict_line"] = verdict_line(context, document)
+        document["summary"] = summary(document)
+        document["references"] = references(document)
+        return self._write(_finite(document))
+
+    def _opening(self) -> str:
+        dataset, plan = self.context.dataset, self.context.plan
+        what = f"{len(dataset.classes)} classes" if dataset.classes else "a number"
+        return (
+            f"{dataset.name}: {dataset.n:,} labelled rows, {dataset.n_columns:,} columns, predicts "
+            f"{what} in {dataset.target!r} ({dataset.task}; --task overrides), scored by "
+            f"{self.context.metric.title}, budget {plan.budget:.0f} s"
+        )
+
+    def _wanted(self, table: dict[str, registry.Entry], kind: str) -> list[registry.Entry]:
+        options = self.context.plan.options
+        wanted = registry.chosen(table, options.only, options.ignore)
+        for entry in table.values():
+            if entry not in wanted:
+                self.not_run.append(not_run_entry(entry, "left out by --only or --ignore."))
+        return wanted
+
+    def _baselines(self) -> None:
+        context = self.context
+        for name in NAMES[context.dataset.task]:
+            cells = [
+                {
+                    "dataset": context.dataset,
+                    "split": key.as_dict(),
+                    "name": name,
+                    "seconds": context.plan.baseline_seconds,
+                }
+                for key in context.split_keys
+            ]
+            before = context.ledger.spent["baselines"]
+            try:
+                results = context.cells("baselines", fit_baseline_cell, cells, label=TITLES[name])
+            except StageFailed as error:
+                self.failed.append(str(error))
+                self.not_run.append({"id": name, "title": TITLES[name], "reason": str(error)})
+                continue
+            took = (context.ledger.spent["baselines"] - before) * context.plan.jobs / len(cells)
+            context.baselines[name] = Candidate(
+                name,
+                TITLES[name],
+                Build(baseline=name),
+                [r["validation"][None] for r in results],
+                took,
+                results[0]["setting"],
+            )
+
+    def _baseline_entry(self, candidate: Candidate) -> dict[str, Any]:
+        context = self.context
+        scores = context.scores(candidate.predictions)
+        difference = over_splits(scores, context.n_train)
+        sign = 1 if context.metric.greater_is_better else -1
+        return {
+            "name": candidate.name,
+            "title": candidate.title,
+            "metric": context.metric.name,
+            "validation": sign * difference.value,
+            "interval": sorted(sign * v for v in difference.interval()),
+            "also": also(context.metric, context.validation(0), candidate.predictions[0][0]),
+            "seconds": candidate.seconds,
+            "note": candidate.setting,
+        }
+
+    def _finding(self, entry: registry.Entry) -> None:
+        context = self.context
+        started = sum(context.ledger.spent.values())
+        try:
+            answer: Answer = entry.function(context)
+        except NotApplicable as reason:
+            self.findings.append(finding_entry(entry, "not_applicable", str(reason)))
+            return
+        except NotAffordable as reason:
+            self.findings.append(finding_entry(entry, "not_run", str(reason)))
+            self.not_run.append(not_run_entry(entry, str(reason)))
+            return
+        except Exception as error:
+            self._record_failure(entry, error)
+            return
+        took = sum(context.ledger.spent.values()) - started
+        figure = None
+        if answer.evidence.figure is not None:
+            figure = entry.id
+            self.figures[figure] = answer.evidence.figure
+            self.captions[figure] = {"title": entry.title, "caption": answer.caption}
+        self.findings.append(finding_entry(entry, answer=answer, figure=figure, seconds=took))
+
+    def _treatment(self, entry: registry.Entry) -> None:
+        context = self.context
+        try:
+            replicas(context)  # the baseline that it is compared with
+            self.treated.append((entry, entry.function(context)))
+        except (NotApplicable, NotAffordable) as reason:
+            self.not_run.append(not_run_entry(entry, str(reason)))
+        except Exception as error:
+            self._record_failure(entry, error)
+
+    def _record_failure(self, entry: registry.Entry, error: Exception) -> None:
+        if os.environ.get("OVERPARAM_DEBUG"):
+            traceback.print_exception(error)
+        text = str(error) if isinstance(error, StageFailed) else f"{type(error).__name__}: {error}"
+        self.failed.append(f"{entry.id}: {text}")
+        if entry.code in registry.FINDINGS:
+            self.findings.append(finding_entry(entry, "not_run", f"failed: {text}"))
+        self.not_run.append(not_run_entry(entry, f"failed: {text}"))
+
+    def _own_model(self) -> Candidate | None:
+        context = self.context
+        recipe = context.plan.own
+        if recipe is None:
+            return None
+        try:
+            fits = fit_recipe(
+                context, recipe, context.plan.treatment_seeds, stage="treatments", label="your model"
+            )
+        except (NotAffordable, StageFailed) as reason:
+            self.not_run.append({"id": "your-model", "title": recipe.net, "reason": str(reason)})
+            if isinstance(reason, StageFailed):
+                self.failed.append(str(reason))
+            return None
+        predictions = [context.probabilities(logits) for logits in fits.validation]
+        return Candidate(
+            "your-model", f"your model, {recipe.net}", Build(recipe, 1), predictions, fits.seconds
+        )
+
+    def _candidates(self, own: Candidate | None) -> list[Candidate]:
+        context = self.context
+        candidates = list(context.baselines.values())
+        if "replicas" in context.memory:
+            fits = replicas(context)
+            predictions = [context.probabilities(logits) for logits in fits.validation]
+            candidates.append(
+                Candidate(
+                    "baseline-net", "one net as usual", Build(context.recipe, 1), predictions, fits.seconds
+                )
+            )
+        candidates += [candidate for _, candidate in self.treated]
+        return candidates + ([own] if own else [])
+
+    def _recommend(
+        self, candidates: list[Candidate], baselines: list[Candidate]
+    ) -> dict[str, Any]:
+        context, folder = self.context, self.folder
+        chosen = best(context, candidates)
+        reference = best(context, baselines) if baselines else chosen
+        recommendation, parts = measure(context, chosen, reference)
+        rest = sorted(
+            (c for c in candidates if c.name != chosen.name),
+            key=lambda c: validation_score(context, c),
+        )
+        runner_up = rest[-1].title if rest else None
+        refitted = False
+        if context.plan.options.refit:
+            everything = np.arange(context.dataset.n)
+            found = self._out_of_fold() if chosen.build.downweight else None
+            try:
+                parts = fit_parts(
+                    context,
+                    chosen.build,
+                    everything,
+                    everything[:1],
+                    label="refit on all rows",
+                    found=found,
+                )
+                refitted = True
+            except (NotAffordable, StageFailed) as reason:
+                self.not_run.append(
+                    {"id": "refit", "title": "refit on all labelled rows", "reason": str(reason)}
+                )
+        recommendation |= {
+            "refitted": refitted,
+            "runner_up": runner_up,
+            "why": "It has the best validation score"
+            + (f"; {runner_up} comes next." if runner_up else "."),
+        }
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        save_model(
+            folder / "model",
+            context.dataset,
+            parts,
+            {"title": chosen.title, "measured": recommendation, "refitted": refitted},
+        )
+        return recommendation
+
+    def _out_of_fold(self) -> OutOfFold:
+        everything = np.arange(self.context.dataset.n)
+        return out_of_fold_predictions(
+            self.context, everything, stage="reserve", name="all rows"
+        )
+
+    def _rows(self) -> None:
+        context = self.context
+        found: OutOfFold | None = None
+        try:
+            found = self._out_of_fold()
+        except (NotAffordable, StageFailed) as reason:
+            found = context.memory.get("out_of_fold/training part 0")
+            where = "training rows only" if found else "no row"
+            self.not_run.append(
+                {
+                    "id": "row-quality",
+                    "title": "label quality of all rows",
+                    "reason": f"rows.csv has it for {where}: {reason}",
+                }
+            )
+        write_rows(self.folder, context.dataset, context.splits[0], found)
+
+    def _write(self, document: dict[str, Any]) -> Audit:
+        validate(document)
+        _replace(self.folder / "report.json", json.dumps(document, indent=1) + "\n")
+        _replace(self.folder / "report.html", audit_html(document, self.figures))
+        return Audit(document, self.folder, self.figures, self.failed, self.context.own)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _finite(value: Any) -> Any:
+    """Plain JSON: NumPy numbers as Python's, what is not finite as null."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
