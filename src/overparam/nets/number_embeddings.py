@@ -34,7 +34,7 @@ class PeriodicEmbedding(nn.Module):
     """
 
     def __init__(
-        self, n_columns: int, width: int = 4, frequencies: int = 16, frequency_scale: float = 0.1
+        self, n_columns: int, width: int = 8, frequencies: int = 16, frequency_scale: float = 0.3
     ) -> None:
         super().__init__()
         self.frequency = nn.Parameter(frequency_scale * torch.randn(n_columns, frequencies))
@@ -67,7 +67,7 @@ class PiecewiseEmbedding(nn.Module):
 
     edges: Tensor
 
-    def __init__(self, n_columns: int, width: int = 4, bins: int = 16) -> None:
+    def __init__(self, n_columns: int, width: int = 8, bins: int = 16) -> None:
         super().__init__()
         self.bins = bins
         edges = torch.linspace(-3, 3, bins + 1).repeat(n_columns, 1)

@@ -19,7 +19,7 @@ from overparam.nets.number_embeddings import PeriodicEmbedding, PiecewiseEmbeddi
 from overparam.nets.robust_scaling import SmoothRobustScaling, scaled
 from overparam.nets.seeding import seeded
 
-EMBEDDINGS = ("periodic", "piecewise", None)
+EMBEDDINGS = ("piecewise", "periodic", None)
 
 _EPS = 1e-5
 
@@ -34,7 +34,7 @@ class TabularNet(nn.Module):
         Columns that hold category codes: whole numbers, 0 for unknown.
     cardinalities : sequence of int
         Number of codes of each of them; a code outside 0 .. cardinality - 1 counts as unknown.
-    embedding : {"periodic", "piecewise"} or None
+    embedding : {"piecewise", "periodic"} or None
         Embedding of numbers; None feeds the scaled numbers themselves.
     width, depth : int
         Width of the residual stream and number of blocks.
@@ -70,12 +70,12 @@ class TabularNet(nn.Module):
         n_outputs: int,
         categorical: Sequence[int] = (),
         cardinalities: Sequence[int] = (),
-        embedding: str | None = "periodic",
+        embedding: str | None = "piecewise",
         width: int = 128,
         depth: int = 2,
         dropout: float = 0.0,
         category_width: int = 8,
-        number_width: int = 4,
+        number_width: int = 8,
         seed: int = 0,
     ) -> None:
         super().__init__()

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from overparam.nets.seeding import seeded
 from overparam.training.callbacks import Callback
 from overparam.training.execution_plan import PLANS, Plan, choose_plan, own_randomness, partition
-from overparam.training.gradient_programs import build_program
+from overparam.training.gradient_programs import build_program, rows_at_once
 from overparam.training.history import History
-from overparam.training.lockstep import BatchTransform, Examples, LockstepGroup, Recipe
+from overparam.training.lockstep import BatchTransform, LockstepGroup, Recipe
 from overparam.training.losses import resolve_loss
 from overparam.training.member_generators import stream_seed
 from overparam.training.minibatches import MinibatchStream
@@ -26,6 +26,7 @@ from overparam.training.optimizers import HyperParameters, resolve_optimizer
 from overparam.training.schedules import Schedule, resolve_schedule
 from overparam.training.stacked_state import StackedState
 from overparam.training.training_data import (
+    Examples,
     as_counts,
     as_features,
     as_numbers,
@@ -34,8 +35,6 @@ from overparam.training.training_data import (
 )
 
 ModuleFactory = Callable[[int, int, int], nn.Module]
-
-_BLOCK_NUMBERS = 2**23  # numbers of a layer's output that predict_logits holds at once
 
 
 class Ensemble:
@@ -275,19 +274,15 @@ class Ensemble:
         groups = [list(range(len(self)))]
         if self._plan(1) == "loop":
             groups = [[i] for i in groups[0]]
-        if block is None:
-            widest = max(
-                [x[0].numel(), *(s.numel() // s[-1] for _, s in self._state.layout.slots.values())]
-            )
-            block = max(64, _BLOCK_NUMBERS // (widest * len(groups[0])))
         out = np.empty((len(self), len(x), self.n_outputs), dtype=_numpy_dtype(self.dtype))
         for rows in groups:
             state = self._state if len(rows) == len(self) else self._state.take(rows)
             program = build_program(self._build(self.seeds[rows[0]]), state, None)
-            for first in range(0, len(x), block):
-                part = x[first : first + block]
+            size = block or rows_at_once(state, x[0].numel())
+            for first in range(0, len(x), size):
+                part = x[first : first + size]
                 stacked = part.expand(len(rows), *([-1] * part.dim()))
-                out[rows, first : first + block] = program.logits(stacked).cpu().numpy()
+                out[rows, first : first + size] = program.logits(stacked).cpu().numpy()
         return out
 
     def member(self, i: int) -> nn.Module:
@@ -352,7 +347,8 @@ class Ensemble:
             ]
             group = LockstepGroup(
                 module=module,
-                state=self._state.take(members),
+                ensemble=self._state,
+                history=history,
                 members=members,
                 seeds=seeds,
                 streams=streams,
@@ -367,7 +363,7 @@ class Ensemble:
                     progress((number + epoch / epochs) / len(groups))
 
             with _own_stream(module, seeds[0]):
-                group.run(self._state, history, tick)
+                group.run(tick)
             self.diverged[group.diverged] = True
         finite = torch.isfinite(self._state.matrix.sum(1)).cpu().numpy()
         self.diverged |= ~finite

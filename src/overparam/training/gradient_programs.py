@@ -18,6 +18,8 @@ from overparam.training.stacked_state import StackedState
 
 Slope = Callable[[Tensor], Tensor]
 
+_LAYER_NUMBERS = 2**23
+
 
 class GradientProgram(Protocol):
     """Forward and backward pass of the members of one `StackedState`."""
@@ -55,6 +57,12 @@ def build_program(
     if len(state) == 1:
         return OneMember(module, state, gradients)
     return Differentiated(_vmapped_forward(module), state, gradients)
+
+
+def rows_at_once(state: StackedState, row_size: int) -> int:
+    """Rows that all members may take at once in evaluation, some tens of megabytes a layer."""
+    widths = (shape.numel() // shape[-1] for _, shape in state.layout.slots.values())
+    return min(1024, max(16, _LAYER_NUMBERS // (max(row_size, *widths) * len(state))))
 
 
 class HandWritten:

@@ -42,6 +42,15 @@ class Targets:
         return Targets(coded, self.per_member)
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Rows x (n, ...), their targets, and the weights (M, n) of each member or None."""
+
+    x: Tensor
+    targets: Targets
+    weights: Tensor | None
+
+
 def as_features(
     X: Any, name: str, device: torch.device, dtype: torch.dtype, shape: torch.Size | None = None
 ) -> Tensor:
