@@ -1,0 +1,1 @@
+"""The commands of ``overparam``, one small module each; heavy imports stand inside functions."""

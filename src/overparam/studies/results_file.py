@@ -1,0 +1,75 @@
+"""The results of a study on disk: JSON claim by claim, charts, and the page made of both."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+def read_results(folder: Path, scale: str) -> dict[str, Any] | None:
+    """Return what an earlier run left at `scale`, or None where there is nothing readable."""
+    try:
+        document = json.loads((folder / f"{scale}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return document if document.get("schema_version") == SCHEMA_VERSION else None
+
+
+def read_figures(folder: Path, scale: str) -> dict[str, Any]:
+    """Return the charts of an earlier run at `scale` by id."""
+    try:
+        return json.loads((folder / f"{scale}.figures.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def write_results(
+    folder: Path, results: Mapping[str, Any], figures: Mapping[str, Any], errors: str = ""
+) -> None:
+    """Write ``SCALE.json`` and ``SCALE.figures.json``, each of them whole or not at all.
+
+    `errors`, the tracebacks of this run, go into ``SCALE.errors.txt``; without any it is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scale = results["scale"]
+    _replace(folder / f"{scale}.figures.json", json.dumps(plain(figures), allow_nan=False))
+    text = json.dumps(plain(results), indent=1, ensure_ascii=False, allow_nan=False)
+    _replace(folder / f"{scale}.json", f"{text}\n")
+    if errors:
+        _replace(folder / f"{scale}.errors.txt", errors)
+    else:
+        (folder / f"{scale}.errors.txt").unlink(missing_ok=True)
+
+
+def write_page(folder: Path, results: Mapping[str, Any], figures: Mapping[str, Any]) -> Path:
+    """Write ``SCALE.html``, the page with pictures, and return its path."""
+    from overparam.report.study_page import study_html
+
+    path = folder / f"{results['scale']}.html"
+    _replace(path, study_html(results, figures))
+    return path
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON that every reader accepts: what is not finite becomes null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return value
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
