@@ -147,7 +147,8 @@ def classification() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
                 "title": "Error against width",
                 "caption": "Bands: 95 % intervals over 5 seeds. Above 1, the net has more "
                 "parameters than rows times outputs.",
-            }
+            },
+            **{name: {} for name in ("decay", "quality", "learning", "calibration")},
         },
     }
     return document, _figures()

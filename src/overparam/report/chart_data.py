@@ -63,16 +63,17 @@ def missing(frame: pl.DataFrame, *names: str) -> list[str]:
 
 
 def averaged(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """At most `MOST_ROWS` rows: means of y, low, high in bins of equally many values of x.
+    """At most `MOST_ROWS` rows: means of y, low, high (sums of count) in equal bins of x.
 
     Each series (`color`) is averaged for itself. Words on the x axis are their own bins.
     """
     if frame.height <= MOST_ROWS:
         return frame, []
     series = ["color"] if "color" in frame.columns else []
-    measures = [name for name in ("y", "low", "high") if name in frame.columns]
+    measures = pl.col([name for name in ("y", "low", "high") if name in frame.columns]).mean()
+    counts = pl.col([name for name in ("count",) if name in frame.columns]).sum()
     if not frame["x"].dtype.is_numeric():
-        means = frame.group_by("x", *series, maintain_order=True).agg(pl.col(measures).mean())
+        means = frame.group_by("x", *series, maintain_order=True).agg(measures, counts)
         return means.head(MOST_ROWS), [f"Means of {frame.height:,} rows."]
     bins = max(2, min(100, MOST_ROWS // (frame["color"].n_unique() if series else 1)))
     place, size = pl.col("x").rank("dense") - 1, pl.col("x").n_unique()
@@ -81,7 +82,7 @@ def averaged(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     means = (
         frame.drop_nulls("x")
         .group_by(*series, (place * bins // size).alias("bin"), maintain_order=True)
-        .agg(pl.col("x", *measures).mean())
+        .agg(pl.col("x").mean(), measures, counts)
         .sort("x", maintain_order=True)
         .drop("bin")
     )

@@ -166,6 +166,8 @@ def reliability(table: Table, *, title: str = "") -> dict[str, Any]:
     frame = with_gaps(frame, "x", "y", "low", "high").filter(
         pl.col("x").is_not_null() & pl.col("y").is_not_null() & (pl.col("count") > 0)
     )
+    frame, thinned = averaged(frame)
+    notes += thinned
     shades, faded, picker = _series(frame, line=False)
     fixed = _one_color(columns["color"])
     unit = alt.Scale(domain=[0, 1])
@@ -220,7 +222,7 @@ def histogram(
     notes += missing(frame, "value")
     frame = frame.drop_nulls("value")
     edges = np.histogram_bin_edges(frame["value"].cast(pl.Float64).to_numpy(), bins)
-    groups = frame.partition_by("color", maintain_order=True) if color else [frame]
+    groups = frame.partition_by("color", maintain_order=True) if color and frame.height else [frame]
     counted = [
         pl.DataFrame(
             {

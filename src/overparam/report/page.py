@@ -119,22 +119,21 @@ def _own_ids(svg: str, name: str) -> str:
 
 def _live(specs: Mapping[str, Mapping[str, Any]], room: int) -> Markup:
     """Specifications as one JSON object that is safe inside a script, the smallest first."""
-    texts = {}
+    texts = []
     for name, spec in specs.items():
-        body = _without_title(spec)
         meta = spec.get("usermeta", {})
         chart = {
-            "spec": body,
+            "spec": _without_title(spec),
             "columns": meta.get("columns", {}),
             "leastWidth": meta.get("least_width", 0),
         }
-        texts[name] = json.dumps(chart, separators=(",", ":"))
+        text = theme.adaptive(json.dumps({name: chart}, separators=(",", ":")))[1:-1]
+        for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+            text = text.replace(sign, code)
+        texts.append(text)
     kept = []
-    for name, text in sorted(texts.items(), key=lambda item: len(item[1])):
-        room -= len(text.encode()) + len(name) + 4
+    for text in sorted(texts, key=len):
+        room -= len(text.encode()) + 1
         if room > 0:
-            kept.append(f"{json.dumps(name)}:{text}")
-    joined = theme.adaptive("{" + ",".join(kept) + "}")
-    for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        joined = joined.replace(sign, code)
-    return Markup(joined)
+            kept.append(text)
+    return Markup("{" + ",".join(kept) + "}")
