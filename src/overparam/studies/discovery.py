@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from pathlib import Path
 
-import overparam.studies
 from overparam.evidence.errors import UserError
 from overparam.evidence.papers import PAPERS
 from overparam.studies.study import Study
@@ -14,7 +14,7 @@ from overparam.studies.study import Study
 
 def studied() -> list[str]:
     """Return the slugs of the papers that have a study, without importing any."""
-    found = {module.name for module in pkgutil.iter_modules(overparam.studies.__path__)}
+    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
     return [slug for slug in PAPERS if _module(slug) in found]
 
 

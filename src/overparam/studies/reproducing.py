@@ -125,9 +125,10 @@ def reproduce(
 
     Notes
     -----
-    An entry's ``status`` is ``measured``, ``not_run`` or ``failed``. A claim whose cells or function
-    raised is ``failed`` and ``inconclusive``, the reason under ``error``; the others go on. Where cells run and are kept: `overparam.evidence.cells.settings`. A run that
-    was stopped starts again from the cells that it finished.
+    An entry's ``status`` is ``measured``, ``not_run`` or ``failed``. A claim whose cells or
+    function raised is ``failed`` and ``inconclusive``, the reason under ``error``; the others go
+    on. Where cells run and are kept: `overparam.evidence.cells.settings`. A run that was stopped
+    starts again from the cells that it finished.
     """
     folder = None if out is None else Path(out)
     planned = plan(study, scale, claims)
