@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from overparam.commands.audit import audit
 from overparam.commands.cite import cite
+from overparam.commands.predict import predict
 from overparam.commands.reproduce import reproduce
 from overparam.version import __version__
 
@@ -26,6 +28,8 @@ app = App(
     help_format="plaintext",
     result_action="return_value",
 )
+app.command(audit)
+app.command(predict)
 app.command(reproduce)
 app.command(cite)
 

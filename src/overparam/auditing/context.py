@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from overparam.auditing.answers import NotAffordable
 from overparam.auditing.budget import Ledger
 from overparam.auditing.candidates import Candidate
-from overparam.auditing.findings.answer import NotAffordable
 from overparam.auditing.metric import Metric
 from overparam.auditing.net_cells import SplitKey
 from overparam.auditing.plan import Plan
@@ -20,7 +20,7 @@ from overparam.data.dataset import Dataset, Split
 from overparam.evidence.cells import CellFailure, call_many
 
 
-class StageFailed(RuntimeError):
+class StageFailed(RuntimeError):  # noqa: N818  it tells what happened to the cells
     """Cells of a stage ended in an exception; the text names the first."""
 
 
@@ -98,7 +98,7 @@ class Context:
         done = [r for r in results if not isinstance(r, CellFailure)]
         self.ledger.charge(stage, sum(r.seconds for r in done) / self.plan.jobs)
         if failed:
-            raise StageFailed(f"{label}: {failed[0].reason}")
+            raise StageFailed(f"{label}: {failed[0].error}")
         return [dict(r.value) for r in done]
 
     def validation(self, index: int = 0) -> np.ndarray:

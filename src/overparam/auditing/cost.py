@@ -8,6 +8,7 @@ within a factor of two: what is charged to the budget later is what was really u
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -22,20 +23,15 @@ def multiply_adds(module: torch.nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of one example of `shape` through the linear and convolutional layers."""
     count = 0
 
-    def linear(layer: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    def add(layer: Any, inputs: Any, output: torch.Tensor) -> None:
+        """Each number of the output costs the weights of one output unit or channel."""
         nonlocal count
-        count += layer.weight.numel() * output[0].numel() // layer.weight.shape[0]
+        count += layer.weight[0].numel() * output[0].numel()
 
-    def convolution(layer: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        nonlocal count
-        count += layer.weight.numel() * output[0, 0].numel()
-
-    hooks = []
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.Linear):
-            hooks.append(layer.register_forward_hook(linear))
-        elif isinstance(layer, torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d):
-            hooks.append(layer.register_forward_hook(convolution))
+    counted = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    hooks = [
+        layer.register_forward_hook(add) for layer in module.modules() if isinstance(layer, counted)
+    ]
     training = module.training
     try:
         module.eval()

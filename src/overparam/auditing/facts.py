@@ -16,7 +16,9 @@ IMBALANCE = 10.0  # rows of the largest class for one of the smallest, beyond wh
 def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
     """The `data` entry of the report; see docs/report-json.md."""
     split = dataset.split(plan.seed)
-    counts = np.bincount(dataset.y, minlength=len(dataset.classes)) if dataset.classes else []
+    counts: list[int] = []
+    if dataset.classes:
+        counts = np.bincount(dataset.y, minlength=len(dataset.classes)).tolist()
     outputs = len(dataset.classes) or 1
     fitted = plan.baseline.rows
     return {
@@ -31,7 +33,7 @@ def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
         "columns": dataset.n_columns,
         "shape": list(dataset.shape),
         "classes": [
-            {"name": name, "rows": int(count)}
+            {"name": name, "rows": count}
             for name, count in zip(dataset.classes, counts, strict=True)
         ],
         "split": {
@@ -58,8 +60,8 @@ def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _imbalance(counts: np.ndarray | list[int]) -> list[str]:
-    if len(counts) == 0 or max(counts) < IMBALANCE * min(counts):
+def _imbalance(counts: list[int]) -> list[str]:
+    if not counts or max(counts) < IMBALANCE * min(counts):
         return []
     return [
         f"the largest class has {max(counts) / min(counts):.0f} times the rows of the smallest: "

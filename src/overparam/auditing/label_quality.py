@@ -62,7 +62,7 @@ def quality(dataset: Dataset, found: OutOfFold) -> np.ndarray:
 def noise_share(dataset: Dataset, found: OutOfFold) -> NoiseEstimate:
     """Share of wrong labels, read where the nets are surest."""
     y = dataset.y[found.rows]
-    wrong = _outliers(y, found.p) if not dataset.classes else _disagreements_of_the_surest(y, found.p)
+    wrong = _disagreements_of_the_surest(y, found.p) if dataset.classes else _outliers(y, found.p)
     x, n = int(wrong.sum()), len(wrong)
     low, high = beta.ppf([0.025, 0.975], x + 0.5, n - x + 0.5)
     return NoiseEstimate(x / n, float(low) if x else 0.0, float(high), n)

@@ -265,4 +265,4 @@ def subset_curve(context: Context) -> Sweep:
 def curve_sizes(n: int, fractions: Sequence[float], n_outputs: int) -> list[int]:
     """Sizes of the learning curve: fractions of n that leave some rows for every class."""
     fewest = max(20, 3 * n_outputs)
-    return sorted({size for f in fractions if (size := int(round(f * n))) >= min(fewest, n)})
+    return sorted({size for f in fractions if (size := round(f * n)) >= min(fewest, n)})

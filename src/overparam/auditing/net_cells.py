@@ -110,7 +110,7 @@ def train(
     validation = None
     if recipe.early_stopping and held is not None:
         validation = (features(recipe, held), targets(held.y))
-    values = {
+    values: dict[str, Any] = {
         name: np.asarray((vectors or {}).get(name, getattr(recipe, name)))
         for name in ("learning_rate", "weight_decay", "label_smoothing")
     }

@@ -62,7 +62,8 @@ class Audit:
     @property
     def rows(self) -> pl.DataFrame:
         """rows.csv: split, label, prediction and label quality of every row."""
-        return pl.read_csv(self.folder / "rows.csv", schema_overrides={"label": pl.String, "predicted": pl.String})
+        text = {"label": pl.String, "predicted": pl.String}
+        return pl.read_csv(self.folder / "rows.csv", schema_overrides=text)
 
     @property
     def model(self) -> SavedModel:

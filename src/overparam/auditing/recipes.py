@@ -88,8 +88,8 @@ def module_factory(
     if recipe.net == "perceptron":
         return lambda d, k, seed: MLP(d, k, widths=(width, width), seed=seed)
     if recipe.net == "convolutional":
-        shape = preprocessor.shape
-        return lambda d, k, seed: ConvNet(shape, k, channels=(width, 2 * width), seed=seed)
+        c, h, w = preprocessor.shape
+        return lambda d, k, seed: ConvNet((c, h, w), k, channels=(width, 2 * width), seed=seed)
     if recipe.net == "tabular":
 
         def tabular(d: int, k: int, seed: int) -> torch.nn.Module:

@@ -71,7 +71,8 @@ def fit_parts(
         recipe = build.recipe.but(rows=final_rows(context, build, len(rows)))
         weights = None
         if build.downweight and found is not None:
-            weights = suspect_weights(context.dataset.n, found.rows, suspects(context.dataset, found))
+            suspected = suspects(context.dataset, found)
+            weights = suspect_weights(context.dataset.n, found.rows, suspected)
         cells = [
             {
                 "dataset": context.dataset,

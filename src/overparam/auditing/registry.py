@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from overparam.evidence.errors import UserError
 
 if TYPE_CHECKING:
+    from overparam.auditing.answers import Answer
     from overparam.auditing.candidates import Candidate
     from overparam.auditing.context import Context
-    from overparam.auditing.findings.answer import Answer
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from overparam.auditing.answers import Answer
 from overparam.auditing.candidates import Candidate
 from overparam.auditing.comparison import Difference, holm_levels, over_splits
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer
 from overparam.auditing.measurements import replicas
 from overparam.auditing.registry import Entry
 from overparam.evidence.papers import PAPERS
@@ -85,7 +85,9 @@ def treatment_entries(
     """Treatments against the baseline net, with intervals corrected for their number (Holm)."""
     if "replicas" not in context.memory:
         return []
-    rows = [(e.id, e.code, e.paper, c) for e, c in treated]
+    rows: list[tuple[str, str | None, str | None, Candidate]] = [
+        (e.id, e.code, e.paper, c) for e, c in treated
+    ]
     if own is not None:
         rows.append((own.name, None, None, own))
     differences = [difference_to_baseline(context, candidate) for *_, candidate in rows]
@@ -144,7 +146,10 @@ def verdict_line(context: Context, document: dict[str, Any]) -> str:
     if low > 0:
         return f"{line}, {size} better than {r['best_baseline_title']}, the best baseline."
     if high < 0:
-        return f"{line}, {size} worse than {r['best_baseline_title']}: the best on validation rows was not the best on test rows."
+        return (
+            f"{line}, {size} worse than {r['best_baseline_title']}: what was best on validation "
+            "rows is not best on test rows."
+        )
     return f"{line}; {r['best_baseline_title']}, the best baseline, is as good within the noise."
 
 
@@ -152,8 +157,8 @@ def summary(document: dict[str, Any]) -> list[str]:
     """Three to six sentences: how over-parameterised, what was found, what helps."""
     ratio = document["data"]["overparameterisation"]
     lines = [
-        f"The usual net has {ratio['parameters']:,} parameters for {ratio['rows']:,} training rows, "
-        f"{ratio['parameters_a_row_and_output']:.1f} for each row and output."
+        f"The usual net has {ratio['parameters']:,} parameters for {ratio['rows']:,} training "
+        f"rows, {ratio['parameters_a_row_and_output']:.1f} for each row and output."
     ]
     order = {"issue": 0, "tip": 1, "fine": 2}
     answered = [f for f in document["findings"] if f["outcome"] in order]
@@ -175,4 +180,3 @@ def references(document: dict[str, Any]) -> list[dict[str, str]]:
         {"id": slug, "text": PAPERS[slug].reference, "arxiv": PAPERS[slug].arxiv}
         for slug in dict.fromkeys(used)
     ]
-

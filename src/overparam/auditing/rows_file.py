@@ -67,9 +67,7 @@ def _names(dataset: Dataset, values: np.ndarray) -> np.ndarray:
     return values.astype(object)
 
 
-def write_rows(
-    folder: Path, dataset: Dataset, split: Split, found: OutOfFold | None
-) -> None:
+def write_rows(folder: Path, dataset: Dataset, split: Split, found: OutOfFold | None) -> None:
     """Write rows.csv, and rows-test.csv where the test set came by itself."""
     rows_table(dataset, split, found).write_csv(folder / "rows.csv")
     if dataset.test_source:

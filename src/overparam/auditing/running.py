@@ -15,13 +15,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from overparam.auditing import registry
+from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
 from overparam.auditing.baselines import NAMES, TITLES, fit_baseline_cell
 from overparam.auditing.budget import Ledger, parse_duration
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.comparison import over_splits
 from overparam.auditing.context import Context, StageFailed
 from overparam.auditing.facts import describe
-from overparam.auditing.findings.answer import Answer, NotAffordable, NotApplicable
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.measurements import fit_recipe, out_of_fold_predictions, replicas
 from overparam.auditing.metric import Metric, also, choose_metric
@@ -147,7 +147,7 @@ def audit(
         drop=list(drop),
         rare=rare,
     )
-    if not 0 <= int(seed):
+    if not int(seed) >= 0:
         raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
     chosen_metric = choose_metric(dataset, metric)
     options = Options(
@@ -387,9 +387,8 @@ class _Run:
         if recipe is None:
             return None
         try:
-            fits = fit_recipe(
-                context, recipe, context.plan.treatment_seeds, stage="treatments", label="your model"
-            )
+            seeds = context.plan.treatment_seeds
+            fits = fit_recipe(context, recipe, seeds, stage="treatments", label="your model")
         except (NotAffordable, StageFailed) as reason:
             self.not_run.append({"id": "your-model", "title": recipe.net, "reason": str(reason)})
             if isinstance(reason, StageFailed):
@@ -406,17 +405,14 @@ class _Run:
         if "replicas" in context.memory:
             fits = replicas(context)
             predictions = [context.probabilities(logits) for logits in fits.validation]
+            build = Build(context.recipe, 1)
             candidates.append(
-                Candidate(
-                    "baseline-net", "one net as usual", Build(context.recipe, 1), predictions, fits.seconds
-                )
+                Candidate("baseline-net", "one net as usual", build, predictions, fits.seconds)
             )
         candidates += [candidate for _, candidate in self.treated]
         return candidates + ([own] if own else [])
 
-    def _recommend(
-        self, candidates: list[Candidate], baselines: list[Candidate]
-    ) -> dict[str, Any]:
+    def _recommend(self, candidates: list[Candidate], baselines: list[Candidate]) -> dict[str, Any]:
         context, folder = self.context, self.folder
         chosen = best(context, candidates)
         reference = best(context, baselines) if baselines else chosen
@@ -461,9 +457,7 @@ class _Run:
 
     def _out_of_fold(self) -> OutOfFold:
         everything = np.arange(self.context.dataset.n)
-        return out_of_fold_predictions(
-            self.context, everything, stage="reserve", name="all rows"
-        )
+        return out_of_fold_predictions(self.context, everything, stage="reserve", name="all rows")
 
     def _rows(self) -> None:
         context = self.context

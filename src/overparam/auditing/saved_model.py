@@ -1,9 +1,9 @@
 """The recommended model as a folder: safetensors, JSON and skops; nothing is ever unpickled.
 
-    model.json            what it is, what it expects, versions
-    preprocessor/         from raw rows to features
-    nets.safetensors      weights of the members, stacked
-    baseline.skops        a scikit-learn model
+model.json            what it is, what it expects, versions
+preprocessor/         from raw rows to features
+nets.safetensors      weights of the members, stacked
+baseline.skops        a scikit-learn model
 """
 
 from __future__ import annotations
@@ -133,9 +133,7 @@ class SavedModel:
             logits = logits / np.asarray(nets["temperatures"])[:, None, None]
             parts.append((softmax(logits, axis=-1) if self.classes else logits).mean(axis=0))
         if self._baseline is not None:
-            parts.append(
-                predict_features(self._baseline, self._preprocessor, X, len(self.classes))
-            )
+            parts.append(predict_features(self._baseline, self._preprocessor, X, len(self.classes)))
         return np.mean(parts, axis=0)
 
 

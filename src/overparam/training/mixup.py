@@ -12,6 +12,7 @@ weights by default, which has the same mean and a smaller variance.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -102,6 +103,7 @@ def _partners(
             [torch.randperm(size, generator=generator, device=x.device) for _ in range(count)]
         )
     flat = x.reshape(size, -1)
+    assert radius is not None
     near = (torch.cdist(flat, flat) <= radius).to(torch.float32)
     near.fill_diagonal_(1.0)  # rounding must not leave a row without partners
     return torch.multinomial(near, count, replacement=True, generator=generator).T
@@ -136,14 +138,21 @@ class MixupTransform:
         radius: float | None = None,
     ) -> None:
         _check_mixing(mix_size, alpha, partner, radius)
-        self.arguments: tuple[Any, ...] = (mix_size, alpha, per_sample, partner, radius)
+        self.mix = partial(
+            mixup_batch,
+            mix_size=mix_size,
+            alpha=alpha,
+            per_sample=per_sample,
+            partner=partner,
+            radius=radius,
+        )
 
     def __call__(
         self, x: Tensor, targets: Tensor, generators: Sequence[torch.Generator]
     ) -> tuple[Tensor, Tensor]:
         """Mix x (M, B, ...) and targets (M, B, k); member i draws from `generators[i]` alone."""
         mixed = [
-            mixup_batch(x[i], targets[i], *self.arguments, generator=generator)
+            self.mix(x[i], targets[i], generator=generator)
             for i, generator in enumerate(generators)
         ]
         return torch.stack([m[0] for m in mixed]), torch.stack([m[1] for m in mixed])

@@ -7,10 +7,9 @@ import warnings
 import numpy as np
 import polars as pl
 
+from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.comparison import Difference, over_splits
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer, NotApplicable
-from overparam.auditing.findings.reading import held_targets, statistic
 from overparam.auditing.label_quality import noise_share
 from overparam.auditing.measurements import (
     out_of_fold_predictions,
@@ -18,6 +17,7 @@ from overparam.auditing.measurements import (
     replicas,
 )
 from overparam.auditing.metric import METRICS
+from overparam.auditing.reading import held_targets, statistic
 from overparam.auditing.registry import finding
 from overparam.diagnostics.calibration_error import ece, reliability_table
 from overparam.diagnostics.label_overlap import label_overlap
@@ -62,15 +62,12 @@ def calibration(context: Context) -> Answer:
         ],
         context.n_train,
     )
-    errors = [
-        [float(np.mean([ece(p, y) for p in one])) for y, one in zip(_targets(context), part, strict=True)]
-        for part in (before, after)
-    ]
+    ece_before, ece_after = _mean_ece(context, before), _mean_ece(context, after)
+    y = np.tile(context.validation(0), len(before[0]))
     table = pl.concat(
         [
-            reliability_table(np.concatenate(list(part[0])), np.tile(context.validation(0), len(part[0])), BINS)
-            .with_columns(pl.lit(name).alias("model"))
-            for name, part in (("as trained", before), ("one temperature", after))
+            reliability_table(np.concatenate(list(part)), y, BINS).with_columns(model=pl.lit(name))
+            for name, part in (("as trained", before[0]), ("one temperature", after[0]))
         ]
     )
     evidence = Evidence(
@@ -80,7 +77,6 @@ def calibration(context: Context) -> Answer:
         figures.reliability(table),
     )
     temperature = float(np.mean(temperatures(context)))
-    ece_before, ece_after = (float(np.mean(e)) for e in errors)
     headline, action = _words(gain, temperature, ece_before, ece_after)
     return Answer(
         evidence,
@@ -98,6 +94,12 @@ def calibration(context: Context) -> Answer:
 
 def _targets(context: Context) -> list[np.ndarray]:
     return [context.validation(i) for i in range(context.plan.repeats)]
+
+
+def _mean_ece(context: Context, probs: list[np.ndarray]) -> float:
+    """Mean calibration error over seeds and splits."""
+    pairs = zip(_targets(context), probs, strict=True)
+    return float(np.mean([ece(member, y) for y, members in pairs for member in members]))
 
 
 def temperatures(context: Context) -> np.ndarray:
@@ -133,9 +135,7 @@ def scaled_probabilities(context: Context) -> list[np.ndarray]:
     ]
 
 
-def _words(
-    gain: Difference, temperature: float, before: float, after: float
-) -> tuple[str, str]:
+def _words(gain: Difference, temperature: float, before: float, after: float) -> tuple[str, str]:
     low, high = gain.interval()
     sure = "over-confident" if temperature > 1 else "under-confident"
     if low > MARGIN:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from overparam.auditing.answers import Answer
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer
 from overparam.auditing.label_quality import SUREST, noise_share, quality, suspects
 from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.registry import finding
@@ -71,7 +71,9 @@ def label_noise(context: Context) -> Answer:
     share, high = 100 * estimate.share, 100 * estimate.high
     count = int(suspected.sum())
     if estimate.low > SHARE:
-        headline = f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
+        headline = (
+            f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
+        )
         action = "Check the suspected rows in rows.csv, the least label_quality first."
     elif estimate.high <= SHARE:
         headline = f"Labels look clean: at most {high:.1f} % wrong."
@@ -79,8 +81,10 @@ def label_noise(context: Context) -> Answer:
     else:
         headline = f"A few labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
         action = f"Look at the {count:,} suspected rows in rows.csv." if count else "Nothing to do."
-    kind = "rows whose value is far from the prediction" if not context.classification else (
-        f"disagreements among the surest {estimate.n:,} of {len(rows):,} training rows"
+    kind = (
+        "rows whose value is far from the prediction"
+        if not context.classification
+        else (f"disagreements among the surest {estimate.n:,} of {len(rows):,} training rows")
     )
     return Answer(
         evidence,

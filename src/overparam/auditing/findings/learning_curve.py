@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.optimize import least_squares
 
+from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer, NotApplicable
 from overparam.auditing.measurements import Sweep, subset_curve
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
@@ -63,9 +64,8 @@ def learning_curve(context: Context) -> Answer:
     ]
     table = _table(context, n * scale, scores, forecast)
     gain = float(np.median(gains))
-    interval = Interval(
-        *(float(v) for v in np.quantile(gains, [0.025, 0.975])), method="bootstrap over subsets and rows"
-    )
+    least, most = (float(v) for v in np.quantile(gains, [0.025, 0.975]))
+    interval = Interval(least, most, method="bootstrap over subsets and rows")
     evidence = Evidence(
         table,
         Statistic(gain, interval, "error saved by twice the rows", scores.shape[1] * len(n)),
@@ -89,8 +89,8 @@ def learning_curve(context: Context) -> Answer:
         headline,
         action,
         details=[
-            f"Fitted: error = {curve.floor:.3f} + {curve.amplitude:.3g} rows^-{curve.exponent:.2f}, "
-            f"from {', '.join(f'{int(s):,}' for s in n)} fitted rows.",
+            f"Fitted: error = {curve.floor:.3f} + {curve.amplitude:.3g} rows^-{curve.exponent:.2f} "
+            f"on {', '.join(f'{int(s):,}' for s in n)} fitted rows.",
             "Rows are counted as labelled rows of the data set, with the same share for training.",
         ],
         caption="Error against labelled rows: measured on subsets, and forecast.",
@@ -179,21 +179,20 @@ def _error_name(context: Context) -> str:
 
 
 def _table(
-    context: Context, rows: np.ndarray, scores: np.ndarray, forecast: list[dict[str, float]]
+    context: Context, rows: np.ndarray, scores: np.ndarray, forecast: list[dict[str, Any]]
 ) -> pl.DataFrame:
-    measured = []
+    measured: list[dict[str, Any]] = []
     for n, one in zip(rows, scores, strict=True):
         per_subset = one.mean(axis=1)
         half = 1.96 * per_subset.std(ddof=1) / np.sqrt(len(per_subset))
         mean = per_subset.mean()
         low, mid, high = (_as_error(context, v) for v in (max(mean - half, 0), mean, mean + half))
-        measured.append({"rows": round(float(n)), "part": "measured", "error": mid, "low": low, "high": high})
+        ends = {"error": mid, "low": low, "high": high}
+        measured.append({"rows": round(float(n)), "part": "measured", **ends})
     start = {**measured[-1], "part": "forecast"}
     ahead = [{**point, "part": "forecast"} for point in forecast]
     columns = ("rows", "part", "error", "low", "high")
-    return pl.DataFrame(
-        [{c: float(r[c]) if c not in ("part", "rows") else r[c] for c in columns} for r in [*measured, start, *ahead]]
-    )
+    return pl.DataFrame([{c: r[c] for c in columns} for r in (*measured, start, *ahead)])
 
 
 def _words(

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from scipy.stats import chi2
 
+from overparam.auditing.answers import Answer
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer
-from overparam.auditing.findings.reading import points
 from overparam.auditing.measurements import replicas
+from overparam.auditing.reading import points
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
@@ -60,7 +60,7 @@ def seed_noise(context: Context) -> Answer:
         ),
         more_than(LUCK),
         figures.forest(
-            table.with_columns(pl.lit(None, pl.Float64).alias("low"), pl.lit(None, pl.Float64).alias("high")),
+            table.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64)),
             "seed",
             "score",
             "low",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from overparam.auditing.answers import Answer
 from overparam.auditing.comparison import Difference, crossed
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer
-from overparam.auditing.findings.reading import (
+from overparam.auditing.measurements import decay_sweep
+from overparam.auditing.reading import (
     gains,
     held_loss,
     mean_with_interval,
     points,
     statistic,
 )
-from overparam.auditing.measurements import decay_sweep
 from overparam.auditing.registry import finding
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
+from overparam.auditing.answers import Answer
 from overparam.auditing.comparison import Difference, crossed
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import Answer
-from overparam.auditing.findings.reading import (
+from overparam.auditing.measurements import Sweep, width_sweep
+from overparam.auditing.reading import (
     gains,
     held_loss,
     mean_with_interval,
     points,
     statistic,
 )
-from overparam.auditing.measurements import Sweep, width_sweep
 from overparam.auditing.registry import finding
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence
@@ -86,7 +88,9 @@ def width(context: Context) -> Answer:
             _peak(scores, sweep),
         ],
         caption="Validation and training score over the number of parameters, 95 % intervals.",
-        extra={"interpolates_at": None if fitted_from is None else int(sweep.parameters[fitted_from])},
+        extra={
+            "interpolates_at": None if fitted_from is None else int(sweep.parameters[fitted_from])
+        },
     )
 
 
@@ -118,7 +122,7 @@ def _words(
 
 def _table(context: Context, sweep: Sweep, scores: np.ndarray) -> pl.DataFrame:
     sign = 1 if context.metric.greater_is_better else -1
-    rows = []
+    rows: list[dict[str, Any]] = []
     for i, parameters in enumerate(sweep.parameters):
         value, low, high = (sign * v for v in mean_with_interval(scores[i]))
         training = float(sweep.train_error[i].mean())

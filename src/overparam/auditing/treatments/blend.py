@@ -1,8 +1,8 @@
 """Average nets and boosted trees: two kinds of model that err differently."""
 
+from overparam.auditing.answers import NotApplicable
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import NotApplicable
 from overparam.auditing.measurements import replicas
 from overparam.auditing.registry import treatment
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from overparam.auditing.answers import NotApplicable
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import NotApplicable
 from overparam.auditing.label_quality import suspects
 from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.registry import treatment
@@ -20,7 +20,7 @@ WEIGHT = 0.05  # not zero: a suspected row may be right, and then it is a rare o
     thresholds={"weight": (WEIGHT, "a suspected row may be right, so it is not dropped")},
 )
 def down_weighting(context: Context) -> Candidate:
-    """Find suspects by out-of-fold predictions inside the training part, and train with less of them.
+    """Find suspects by out-of-fold predictions inside the training part; train with less of them.
 
     Nothing outside the training part is looked at; its own out-of-fold nets are trained for every
     split.

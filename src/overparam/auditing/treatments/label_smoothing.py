@@ -1,8 +1,8 @@
 """Train on targets that are not quite sure."""
 
+from overparam.auditing.answers import NotApplicable
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import NotApplicable
 from overparam.auditing.registry import treatment
 from overparam.auditing.treatments.single_nets import trained
 

@@ -1,8 +1,8 @@
 """Divide the baseline nets' logits by a temperature fitted on held-out rows."""
 
+from overparam.auditing.answers import NotApplicable
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
-from overparam.auditing.findings.answer import NotApplicable
 from overparam.auditing.findings.calibration import scaled_probabilities
 from overparam.auditing.measurements import replicas
 from overparam.auditing.registry import treatment
