@@ -4,10 +4,6 @@ import textwrap
 
 import pytest
 
-from overparam.evidence import cells
-from overparam.evidence.cells import grid
-from overparam.evidence.errors import UserError
-
 TABLE = "print(cells.run(square, cells.grid(k=list(range(6)))).write_csv())"
 
 
@@ -47,17 +43,6 @@ def test_workers_with_old_code_do_not_go_on(package):
         print(cells.run(square, cells.grid(k=[1, 2, 3]))["y"].to_list())
     """
     assert package.output(body).splitlines()[-1] == "[2, 8, 18]"
-
-
-@pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_a_missing_extra_is_named(package, tmp_path, monkeypatch, backend):
-    for name in ("dask", "distributed", "ray", "ray.util.joblib"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)
-    with (
-        cells.settings(store=tmp_path / "store", backend=backend, progress=False),
-        pytest.raises(UserError, match=rf"needs an extra: pip install 'overparam\[{backend}\]'"),
-    ):
-        cells.run(package.load().square, grid(k=[1, 2]))
 
 
 DASK = textwrap.dedent(

@@ -1,3 +1,4 @@
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,16 @@ def test_wrong_settings_are_named():
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_missing_extra_is_named(monkeypatch, tmp_path, backend):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    text = rf"needs an extra: pip install 'overparam\[{backend}\]'"
+    with pytest.raises(UserError, match=text), settings(store=tmp_path, backend=backend):
+        pass
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_a_cluster_needs_a_shared_folder(monkeypatch, tmp_path, backend):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.delenv("OVERPARAM_CACHE", raising=False)
     with pytest.raises(UserError, match="needs OVERPARAM_CACHE"), settings(backend=backend):
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,7 @@ def sample_means(shift: float, seed: list[int], sign: float) -> dict[str, list[f
     if os.environ.get("TINY_LOG"):
         with open(os.environ["TINY_LOG"], "a") as log:
             log.write(f"{shift}\n")
+    time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
     if os.environ.get("TINY_BREAK") == f"cell{shift:g}":
         raise ValueError("the sample is broken")
     draws = [np.random.default_rng(s).normal(sign * shift, 0.1, 200) for s in seed]

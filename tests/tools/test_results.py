@@ -41,7 +41,7 @@ def root(tmp_path):
     (tmp_path / "README.md").write_text("top\n<!-- papers:begin -->\n<!-- papers:end -->\nend\n")
     page = tmp_path / "docs" / "papers" / f"{SLUG}.md"
     page.parent.mkdir(parents=True)
-    page.write_text("# TS\n<!-- claims:begin -->old<!-- claims:end -->\n")
+    page.write_text("# TS\n<!-- claims:begin -->stale words<!-- claims:end -->\n")
     return tmp_path
 
 
@@ -79,7 +79,7 @@ def test_text_outside_the_marks_stays(tool, root):
     readme = (root / "README.md").read_text()
     assert readme.startswith("top\n<!-- papers:begin -->\n| paper |")
     assert readme.endswith("<!-- papers:end -->\nend\n")
-    assert "old" not in (root / "docs" / "papers" / f"{SLUG}.md").read_text()
+    assert "stale words" not in (root / "docs" / "papers" / f"{SLUG}.md").read_text()
 
 
 def test_every_part_has_its_row(tool, root):

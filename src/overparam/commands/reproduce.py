@@ -47,7 +47,7 @@ def reproduce(
     strict
         Exit with 1 if a claim fails.
     """
-    from rich.console import Console
+    from overparam.commands.console import Console
 
     console = Console()
     if paper is None:

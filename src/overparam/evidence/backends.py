@@ -13,7 +13,6 @@ from typing import Any
 from overparam.evidence import source_closure
 from overparam.evidence.cell_settings import Settings
 from overparam.evidence.cell_work import Outcome, Task, failure, work
-from overparam.evidence.errors import UserError
 
 Numbered = tuple[int, Outcome]
 
@@ -124,11 +123,8 @@ def _leave_with(parent: int) -> None:
 @contextlib.contextmanager
 def _dask(settings: Settings) -> Iterator[None]:
     """Use the current client, or the scheduler that dask is configured for, or local workers."""
-    try:
-        import dask
-        import distributed
-    except ImportError as error:
-        raise UserError(_extra("dask")) from error
+    import dask
+    import distributed
     import joblib
 
     with contextlib.ExitStack() as stack:
@@ -144,19 +140,12 @@ def _dask(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray() -> Iterator[None]:
-    try:
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise UserError(_extra("ray")) from error
     import joblib
+    from ray.util.joblib import register_ray
 
     register_ray()
     with joblib.parallel_config(backend="ray", n_jobs=-1):
         yield
-
-
-def _extra(name: str) -> str:
-    return f"backend={name!r} needs an extra: pip install 'overparam[{name}]'."
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from overparam.evidence.errors import UserError
 
 Backend = Literal["loky", "sequential", "dask", "ray"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
+EXTRAS = {"dask": "distributed", "ray": "ray"}  # clusters, and the module that each needs
 
 # Called with label, cells done, cells in all.
 Reporter = Callable[[str, int, int], None]
@@ -81,6 +83,8 @@ def settings(
     before = _current.get()
     if backend is not None and backend not in BACKENDS:
         raise UserError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}.")
+    if backend in EXTRAS and importlib.util.find_spec(EXTRAS[backend]) is None:
+        raise UserError(f"backend={backend!r} needs an extra: pip install 'overparam[{backend}]'.")
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs must be at least 1; got {jobs}.")
     chosen = Settings(
@@ -90,7 +94,7 @@ def settings(
         progress=before.progress if progress is None else progress,
     )
     shared = chosen.store is not None or os.environ.get("OVERPARAM_CACHE")
-    if chosen.backend in ("dask", "ray") and not shared:
+    if chosen.backend in EXTRAS and not shared:
         raise UserError(
             f"backend={chosen.backend!r} needs OVERPARAM_CACHE to name a folder that all "
             "machines of the cluster share."
