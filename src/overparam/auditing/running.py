@@ -256,7 +256,7 @@ class _Run:
             "data": data,
             "metric": context.metric.name,
             "baselines": [self._baseline_entry(c) for c in context.baselines.values()],
-            "findings": self.findings,
+            "findings": sorted(self.findings, key=lambda entry: entry["code"]),
             "treatments": treatment_entries(context, self.treated, own),
             "recommendation": recommendation,
             "not_run": self.not_run,

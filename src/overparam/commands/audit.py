@@ -115,7 +115,9 @@ def audit(
         say=say,
     )
     if not quiet:
-        Console().print(audit_summary(result.report, folder=str(result.folder)))
+        console = Console()
+        summary = audit_summary(result.report, folder=str(result.folder), width=console.width)
+        console.print(summary, soft_wrap=True)
     for failure in result.failed:
         print(f"overparam: failed: {failure}", file=sys.stderr)
     if open:

@@ -34,6 +34,7 @@ BINS = 10  # of the picture; the errors use 15
     "OP004",
     "calibration",
     title="Can its confidence be trusted?",
+    order=2,
     paper="temperature-scaling-limits",
     thresholds={"margin": (MARGIN, "nats of log loss: one percent of the likelihood of each row")},
 )

@@ -21,6 +21,7 @@ SHARE = 0.01
     "OP005",
     "label-noise",
     title="Are labels wrong?",
+    order=4,
     thresholds={
         "share": (SHARE, "one label in a hundred: below this, cleaning hardly moves a score"),
         "surest": (SUREST, "rows of each predicted class on which hardly any doubt is left"),

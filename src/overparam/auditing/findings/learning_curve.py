@@ -27,6 +27,7 @@ RESAMPLES = 300
     "OP006",
     "learning-curve",
     title="Would more data help?",
+    order=5,
     thresholds={"gain": (GAIN, "one point of error from twice the rows is worth collecting them")},
 )
 def learning_curve(context: Context) -> Answer:

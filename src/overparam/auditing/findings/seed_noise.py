@@ -24,6 +24,7 @@ Z = 1.96 * np.sqrt(2)  # two runs, 95 %
     "OP003",
     "seed-noise",
     title="How much is luck?",
+    order=1,
     thresholds={"luck": (LUCK, "one point: improvements of this size are often reported")},
 )
 def seed_noise(context: Context) -> Answer:

@@ -28,6 +28,7 @@ MARGIN = 0.005
     "OP002",
     "weight-decay",
     title="Is the weight decay too small?",
+    order=3,
     thresholds={"margin": (MARGIN, "half a point: what one line of configuration is worth")},
 )
 def weight_decay(context: Context) -> Answer:

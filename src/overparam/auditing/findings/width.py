@@ -32,6 +32,7 @@ REGRESSION_INTERPOLATES = 0.02  # training RMSE over the target's spread
     "OP001",
     "width",
     title="Does a bigger net hurt?",
+    order=6,
     thresholds={
         "margin": (MARGIN, "one point of accuracy or R2; less would not change a choice"),
         "interpolates": (INTERPOLATES, "at most one training row in a thousand is still wrong"),
