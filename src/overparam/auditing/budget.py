@@ -42,10 +42,16 @@ class Ledger:
     spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SHARES, 0.0))
 
     def allowance(self, stage: str) -> float:
-        """Seconds that `stage` may use: its own share and what earlier stages left over."""
+        """Seconds that `stage` may use: its own share and what earlier stages left over.
+
+        The reserve is kept whole whatever the others have used.
+        """
         names = list(SHARES)
         until = names[: names.index(stage) + 1]
-        return sum(SHARES[n] for n in until) * self.total - sum(self.spent[n] for n in until)
+        left = sum(SHARES[n] for n in until) * self.total - sum(self.spent[n] for n in until)
+        if stage == "reserve":
+            return max(left, SHARES[stage] * self.total - self.spent[stage])
+        return left
 
     def charge(self, stage: str, seconds: float) -> None:
         """Add what a stage has used."""

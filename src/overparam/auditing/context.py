@@ -74,7 +74,7 @@ class Context:
         arguments: Sequence[Mapping[str, Any]],
         *,
         label: str,
-        estimate: float = 0.0,
+        estimate: float | None = None,
     ) -> list[dict[str, Any]]:
         """Run cells in parallel and charge what they took; their values in order.
 
@@ -84,15 +84,10 @@ class Context:
             The share of the budget that pays.
         estimate : float
             Seconds of one thread that the plan expects; more than the share has left raises
-            `NotAffordable` before anything is computed.
+            `NotAffordable` before anything is computed. None for what must run in any case.
         """
-        expected = estimate / self.plan.jobs
-        if not self.ledger.affords(stage, expected):
-            left = max(self.ledger.allowance(stage), 0.0)
-            raise NotAffordable(
-                f"needs about {expected:.0f} s of the {stage} share of the budget, which has "
-                f"{left:.0f} s left; a larger --budget runs it."
-            )
+        if estimate is not None:
+            self.check_affordable(stage, estimate / self.plan.jobs)
         results = call_many(function, [dict(a) for a in arguments], label=label)
         failed = [r for r in results if isinstance(r, CellFailure)]
         done = [r for r in results if not isinstance(r, CellFailure)]
@@ -100,6 +95,15 @@ class Context:
         if failed:
             raise StageFailed(f"{label}: {failed[0].error}")
         return [dict(r.value) for r in done]
+
+    def check_affordable(self, stage: str, seconds: float) -> None:
+        """Raise `NotAffordable` unless `seconds` of wall-clock time fit into the share."""
+        if not self.ledger.affords(stage, seconds):
+            left = max(self.ledger.allowance(stage), 0.0)
+            raise NotAffordable(
+                f"needs about {seconds:.0f} s of the {stage} share of the budget, which has "
+                f"{left:.0f} s left; a larger --budget runs it."
+            )
 
     def validation(self, index: int = 0) -> np.ndarray:
         """Targets of the index-th split's validation part."""

@@ -91,13 +91,12 @@ def fit_parts(
         nets = joined(results)
         predictions.append(context.probabilities(nets["logits"]).mean(axis=0))
     if build.baseline is not None:
-        left = max(context.ledger.allowance("reserve"), 5.0)
         cell = {
             "dataset": context.dataset,
             "rows": rows,
             "predict_rows": predict_rows,
             "name": build.baseline,
-            "seconds": context.plan.baseline_seconds * TREES_SHARE if left > 0 else 5.0,
+            "seconds": context.plan.baseline_seconds * TREES_SHARE,
             "seed": context.plan.seed,
         }
         [result] = context.cells("reserve", fit_final_baseline, [cell], label=label)

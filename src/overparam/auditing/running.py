@@ -427,6 +427,8 @@ class _Run:
             everything = np.arange(context.dataset.n)
             found = self._out_of_fold() if chosen.build.downweight else None
             try:
+                took = context.ledger.spent["reserve"]  # measuring is the same work on fewer rows
+                context.check_affordable("reserve", took)
                 parts = fit_parts(
                     context,
                     chosen.build,
