@@ -53,7 +53,8 @@ def careful(k):
 def threads(k):
     from threadpoolctl import threadpool_info
 
-    return {{"most": max((pool["num_threads"] for pool in threadpool_info()), default=1)}}
+    most = max((pool["num_threads"] for pool in threadpool_info()), default=1)
+    return {{"most": most, "told": os.environ.get("OMP_NUM_THREADS", "nothing")}}
 '''
 
 METHOD = '''
@@ -108,9 +109,11 @@ class CellPackage:
             "CELL_SECONDS": str(seconds),
             "PYTHONPATH": os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")]),
         }
+        environment.pop("OMP_NUM_THREADS", None)
         return subprocess.Popen(
             [sys.executable, "-c", script],
             env=environment,
+            start_new_session=True,  # a process group of its own, as a shell gives it
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

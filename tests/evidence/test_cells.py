@@ -1,3 +1,4 @@
+import os
 import signal
 import time
 
@@ -174,7 +175,7 @@ def test_an_interrupt_keeps_what_is_done_and_stops(package, jobs):
     """
     run = package.start(body, seconds=0.3, jobs=jobs)
     wait_for(lambda: len(package.computed()) >= 3)
-    run.send_signal(signal.SIGINT)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: workers get it too
     out, err = run.communicate(timeout=20)
     assert out == "interrupted\n"
     assert err == ""
