@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 from joblib import Parallel, delayed
+from tests.data.mixed_table import ROLES, mixed_table
 
 from overparam.data import dataset as dataset_module
 from overparam.data.dataset import Dataset
-from tests.data.mixed_table import ROLES, mixed_table
 
 
 def table(n=200, **changes):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
+from tests.data.mixed_table import ROLES, mixed_table
 
 from overparam.data.preprocessing import Preprocessor
-from tests.data.mixed_table import ROLES, mixed_table
 
 
 def test_categories_are_found_by_index_and_codes_stay_below_their_number():

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 import skops.io
 from sklearn.preprocessing import FunctionTransformer
+from tests.data.mixed_table import ROLES, mixed_table
 
 from overparam.data.table_features import TRUSTED, TableFeatures
 from overparam.evidence.errors import UserError
-from tests.data.mixed_table import ROLES, mixed_table
 
 
 @pytest.fixture(scope="module")
