@@ -130,13 +130,13 @@ def test_one_group_cannot_be_divided():
 
 def test_one_time_cannot_be_divided():
     layout = Layout(np.zeros(60, int), np.arange(60), time=np.zeros(60))
-    with pytest.raises(UserError, match="^time must have at least three distinct values"):
+    with pytest.raises(UserError, match=r"^time must have at least three distinct values"):
         draw(layout, 0)
 
 
 def test_groups_that_reach_into_the_future_are_named():
     layout = Layout(np.zeros(60, int), np.arange(60), np.arange(60) % 2, np.arange(60.0))
-    with pytest.raises(UserError, match="^group must have groups that end before"):
+    with pytest.raises(UserError, match=r"^group must have groups that end before"):
         draw(layout, 0)
 
 
@@ -183,7 +183,7 @@ def test_folds_in_time_train_on_what_is_older():
 
 def test_more_folds_than_groups_are_refused():
     layout = Layout(np.zeros(60, int), np.arange(60), np.arange(60) % 3)
-    with pytest.raises(UserError, match="^folds must have at least one group .* got 3 of these"):
+    with pytest.raises(UserError, match=r"^folds must have at least one group .* got 3 of these"):
         folds(layout, np.arange(60), 5, 0)
 
 

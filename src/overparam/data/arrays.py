@@ -108,26 +108,36 @@ def _labels_of(y: Any, n: int) -> pl.Series:
 
 def is_frame(source: Any) -> bool:
     """Whether narwhals knows this object as a data frame."""
-    return isinstance(nw.from_native(source, pass_through=True), nw.DataFrame | nw.LazyFrame)
+    return isinstance(_native(source), nw.DataFrame | nw.LazyFrame)
 
 
 def to_polars(frame: Any) -> pl.DataFrame:
     """Any data frame as polars; columns of Python objects become text."""
-    native = nw.from_native(frame)
+    native = _native(frame)
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
-    return pl.DataFrame([_to_polars_series(native[name]) for name in native.columns])
+    return pl.DataFrame([_to_polars_series(series) for series in native.iter_columns()])
+
+
+def _native(source: Any) -> Any:
+    try:
+        return nw.from_native(source, allow_series=True, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        twice = " ".join(str(error).split("\n")[1:]).lstrip("- ")
+        raise UserError(f"data must have distinct column names; got {twice}.") from None
 
 
 def _to_polars_series(series: nw.Series) -> pl.Series:
     try:
         return series.to_polars().alias(str(series.name))
     except ImportError:  # pandas columns that only pyarrow could hand over as they are
-        return _from_objects(series.to_list(), str(series.name))
+        missing = series.is_null().to_list()
+        values = [None if m else v for v, m in zip(series.to_list(), missing, strict=True)]
+        return _from_objects(values, str(series.name))
 
 
 def _from_objects(values: Sequence[Any], name: str) -> pl.Series:
-    plain = [None if v is None or v != v else v for v in values]
+    plain = [None if isinstance(v, float) and v != v else v for v in values]
     try:
         return pl.Series(name, plain, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
@@ -136,7 +146,7 @@ def _from_objects(values: Sequence[Any], name: str) -> pl.Series:
 
 def as_series(y: Any, name: str) -> pl.Series:
     """Labels of any kind as a polars series."""
-    native = nw.from_native(y, allow_series=True, pass_through=True)
+    native = _native(y)
     if isinstance(native, nw.Series):
         series = _to_polars_series(native)
         return series if series.name not in ("", "None") else series.alias(name)

@@ -34,9 +34,9 @@ def read_delimited(path: Path) -> Source:
         quote that is never closed: the file and the line (from 1) are named.
     """
     text, encoding = _decode(path)
-    sample = text[:_BLOCK].decode("utf-8", "replace").splitlines()[:_SAMPLE_LINES]
+    sample = text[:_BLOCK].decode("utf-8", "replace").split("\n")[:_SAMPLE_LINES]
     delimiter = _delimiter(sample)
-    header = next(csv.reader(sample[:1], delimiter=delimiter))
+    header = next(csv.reader(sample, delimiter=delimiter))
     notes = []
     if encoding != "utf-8":
         notes.append(f"the text is encoded as {encoding}")
@@ -47,11 +47,15 @@ def read_delimited(path: Path) -> Source:
         notes.append("the file has no header line; its columns are called column_1, column_2, ...")
     elif len(set(header)) < len(header):
         notes.append("column names repeat; later ones got an ending")
-    _check_rows(path, text, delimiter, len(header))
+    # Where no field begins with a quote, quotes are letters: 5" pipe.
+    quoted = re.search(rb"(?:^|[\n" + re.escape(delimiter.encode()) + rb'])\s*"', text) is not None
+    _check_rows(path, text, delimiter, len(header), quoted)
     comma = delimiter != "," and _decimal_comma(sample[1:], delimiter)
     if comma:
         notes.append("numbers are written with a decimal comma")
-    frame = _parse(path, text, delimiter, has_header, comma)
+    frame = _parse(path, text, delimiter, has_header, comma, quoted)
+    if not has_header:
+        frame.columns = [f"column_{i}" for i in range(1, frame.width + 1)]
     frame = frame.rename({name: name.strip() for name in frame.columns if name != name.strip()})
     return Source(_stem(path), path.name, frame, notes=notes)
 
@@ -65,7 +69,7 @@ def _decode(path: Path) -> tuple[bytes, str]:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path.name} must be a readable gzip file; got {error}.") from None
+        raise UserError(f"{path.name} must be a readable file; got {error}.") from None
     encoding = "utf-8"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -82,6 +86,8 @@ def _decode(path: Path) -> tuple[bytes, str]:
             encoding = "latin-1"
             data = data.decode(encoding).encode()
     data = data.rstrip(b"\r\n")
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
     if not data.strip():
         raise UserError(f"{path.name} must hold a header and rows; got an empty file.")
     return data, encoding
@@ -107,7 +113,7 @@ def _decimal_comma(sample: Sequence[str], delimiter: str) -> bool:
     )
 
 
-def _check_rows(path: Path, text: bytes, delimiter: str, width: int) -> None:
+def _check_rows(path: Path, text: bytes, delimiter: str, width: int, quoted: bool) -> None:
     """Compare the number of fields of each row with the header, outside quotes, block by block."""
     data = np.frombuffer(text, np.uint8)
     quotes_before = delimiters = lines = last_quote_line = start = 0
@@ -115,7 +121,7 @@ def _check_rows(path: Path, text: bytes, delimiter: str, width: int) -> None:
         end = text.rfind(b"\n", start, start + _BLOCK) + 1 if start + _BLOCK < len(data) else 0
         block = data[start : end or (start + _BLOCK)]
         start += len(block)
-        quote = block == ord('"')
+        quote = (block == ord('"')) & quoted
         newline = block == ord("\n")
         if quotes_before or quote.any():
             inside = ((np.cumsum(quote) + quotes_before) & 1).astype(bool)
@@ -159,7 +165,9 @@ def _broken(path: Path, line: int, got: int, width: int) -> UserError:
     )
 
 
-def _parse(path: Path, text: bytes, delimiter: str, has_header: bool, comma: bool) -> pl.DataFrame:
+def _parse(
+    path: Path, text: bytes, delimiter: str, has_header: bool, comma: bool, quoted: bool
+) -> pl.DataFrame:
     """Types from the first 10,000 rows; from all rows where a later one contradicts them."""
     error: Exception | None = None
     for infer in (10_000, None):
@@ -167,6 +175,7 @@ def _parse(path: Path, text: bytes, delimiter: str, has_header: bool, comma: boo
             return pl.read_csv(
                 text,
                 separator=delimiter,
+                quote_char='"' if quoted else None,
                 has_header=has_header,
                 decimal_comma=comma,
                 null_values=list(MISSING),

@@ -10,29 +10,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from overparam.data.arrays import (
-    from_arrays,
-    from_frame,
-    from_torch,
-    is_frame,
-    is_torch_dataset,
-    read_npz,
-)
-from overparam.data.columnar import read_columnar
 from overparam.data.dataset import Dataset, Dropped
-from overparam.data.delimited import read_delimited
-from overparam.data.embedded import embedded_names, embedded_source
 from overparam.data.equal_rows import first_seen_codes
-from overparam.data.idx import find_idx, read_idx, read_idx_folder
-from overparam.data.images import image_files, read_image_folder, read_images
+from overparam.data.idx import find_idx, read_idx
+from overparam.data.images import image_files, read_images
+from overparam.data.reading import read
 from overparam.data.roles import assign_roles, conform, sortable
 from overparam.data.source import Source
 from overparam.data.targets import Target, encode_target, nearest, read_target
 from overparam.evidence.errors import UserError
 
 FEWEST_ROWS = 50
-_DELIMITED = (".csv", ".tsv", ".tab", ".txt")
-_COLUMNAR = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 
 
 def load(
@@ -82,7 +70,7 @@ def load(
     UserError
         A mistake that the user can mend, in one line.
     """
-    raw = _read(source, None if isinstance(target, str) else target)
+    raw = read(source, None if isinstance(target, str) else target)
     columns = _Columns.find(raw, target, group, time, drop)
     understood = read_target(columns.labels, columns.target, task, rare)
     labelled = ~understood.missing & ~understood.rare
@@ -94,11 +82,7 @@ def load(
     when = None
     if columns.time is not None:
         when = sortable(columns.time, "time")
-        no_time = labelled & np.isnan(when)
-        if no_time.any():
-            reason = f"no value in the time column {time!r}"
-            dropped.append(Dropped("row", "rows without a time", int(no_time.sum()), reason))
-            labelled &= ~no_time
+        labelled &= ~_without_time(labelled & np.isnan(when), str(time), dropped)
     row = np.flatnonzero(labelled)
     pool = np.flatnonzero(understood.missing & ~blank)
     if len(row) < FEWEST_ROWS:
@@ -131,6 +115,13 @@ def load(
     return dataset
 
 
+def _without_time(rows: np.ndarray, time: str, dropped: list[Dropped]) -> np.ndarray:
+    if rows.any():
+        reason = f"no value in the time column {time!r}"
+        dropped.append(Dropped("row", "rows without a time", int(rows.sum()), reason))
+    return rows
+
+
 def _with_features(
     dataset: Dataset,
     features: pl.DataFrame | np.ndarray,
@@ -140,6 +131,9 @@ def _with_features(
     notes: list[str],
 ) -> Dataset:
     if isinstance(features, np.ndarray):
+        constant = int((features == features[:1]).all(axis=0).sum()) if features.ndim == 2 else 0
+        if constant:
+            notes.append(f"{constant} columns of the array are constant; they stay in it")
         everything = len(row) == len(features)
         return replace(
             dataset,
@@ -261,7 +255,7 @@ def _positions(rows: np.ndarray | None, row: np.ndarray) -> np.ndarray | None:
 
 def _with_test(dataset: Dataset, understood: Target, test: Any) -> Dataset:
     """Append the labelled rows of another source as the test part."""
-    raw = _read(test, None)
+    raw = read(test, None)
     names = raw.features.columns if isinstance(raw.features, pl.DataFrame) else []
     labels = raw.labels
     if labels is None:
@@ -319,7 +313,7 @@ def read_features(source: Any, schema: Mapping[str, Any]) -> pl.DataFrame | np.n
     UserError
         A missing column, a value that its column cannot hold, another shape.
     """
-    folder = _as_path(source)
+    folder = Path(source) if isinstance(source, str | Path) else None
     if folder is not None and folder.is_dir() and schema["kind"] == "image":
         files = image_files(folder)
         if files:
@@ -329,7 +323,7 @@ def read_features(source: Any, schema: Mapping[str, Any]) -> pl.DataFrame | np.n
         if images is None:
             raise UserError(f"{folder.name} must hold images; got none.")
         return _fitting(read_idx(images), schema, folder.name)
-    raw = _read(source, None)
+    raw = read(source, None)
     return _fitting(raw.features, schema, raw.origin)
 
 
@@ -359,62 +353,3 @@ def _fitting(
 
 def _words(shape: Sequence[int]) -> str:
     return ", ".join(map(str, shape))
-
-
-def _as_path(source: Any) -> Path | None:
-    return Path(source) if isinstance(source, str | Path) else None
-
-
-def _read(source: Any, labels: Any) -> Source:
-    """Find out what the source is, and read it."""
-    if isinstance(source, str | Path):
-        if labels is not None:
-            raise UserError(
-                f"target must be the name of a column when data is a file; got {type(labels)}."
-            )
-        return _read_path(source)
-    if isinstance(source, Dataset):
-        raise TypeError("source must be data; got a Dataset, which is loaded already.")
-    if is_torch_dataset(source):
-        return from_torch(source)
-    if is_frame(source):
-        return from_frame(source, labels)
-    if isinstance(source, tuple | list) and len(source) == 2 and labels is None:
-        return from_arrays(source[0], source[1])
-    return from_arrays(source, labels)
-
-
-def _read_path(source: str | Path) -> Source:
-    path = Path(source)
-    word = str(source).replace("_", "-").lower()
-    embedded = word if isinstance(source, str) and word in embedded_names() else None
-    if not path.exists():
-        if embedded:
-            return embedded_source(embedded)
-        raise UserError(
-            f"{path} must be an existing file or folder or an embedded set "
-            f"({', '.join(embedded_names())}); got no such file."
-        )
-    read = _read_folder(path) if path.is_dir() else _read_file(path)
-    if embedded:
-        read.notes.append(f"{source!r} is also an embedded set; the path here was taken")
-    return read
-
-
-def _read_file(path: Path) -> Source:
-    endings = [ending.lower() for ending in path.suffixes]
-    ending = endings[-1] if endings else ""
-    if ending in _DELIMITED or (ending == ".gz" and len(endings) > 1 and endings[-2] in _DELIMITED):
-        return read_delimited(path)
-    if ending in _COLUMNAR:
-        return read_columnar(path)
-    if ending == ".npz":
-        return read_npz(path)
-    raise UserError(
-        f"{path.name} must end in {', '.join((*_DELIMITED, '.csv.gz', *_COLUMNAR, '.npz'))} "
-        f"or be a folder; got {ending or 'no ending'}."
-    )
-
-
-def _read_folder(path: Path) -> Source:
-    return read_idx_folder(path) if find_idx(path) else read_image_folder(path)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from skrub import ToDatetime
 
 from overparam.data.dataset import Dropped, Role
+from overparam.data.date_formats import DATES, DateFormat, find_format, parse_dates
 from overparam.evidence.errors import UserError
 
 MOST_CATEGORIES = 40  # text with more distinct values is read as text, not as categories
 _IDENTIFIER_SHARE = 0.95
 _IDENTIFIER_NAMES = ("id", "index", "idx", "row", "rowid", "uuid", "guid", "")
 _SAMPLE = 1_000
-_DATES = pl.Datetime("us")
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,17 @@ def assign_roles(frame: pl.DataFrame) -> Columns:
     dropped: list[Dropped] = []
     notes: list[str] = []
     for raw in frame:
-        series, written = _simplify(raw)
+        series, found = _simplify(raw)
+        written = found.written if found else None
         reason = _useless(series)
         if reason:
             dropped.append(Dropped("column", raw.name, len(raw), reason))
             continue
         role = _role(series)
-        if written:
+        if found and written:
             formats[raw.name] = written
-            notes.append(f"{raw.name!r} was read as dates written {written}")
+            doubt = ", the day first (the month first would fit too)" if found.ambiguous else ""
+            notes.append(f"{raw.name!r} was read as dates written {written}{doubt}")
         if role == "number":
             infinite = int(series.is_infinite().sum()) if series.dtype.is_float() else 0
             if infinite:
@@ -119,7 +120,7 @@ def conform(
     return pl.DataFrame(columns)
 
 
-def _simplify(series: pl.Series, *, dates: bool = True) -> tuple[pl.Series, str | None]:
+def _simplify(series: pl.Series, *, dates: bool = True) -> tuple[pl.Series, DateFormat | None]:
     """Bring to one of few types: numbers, booleans, text, dates; and how dates are written."""
     dtype = series.dtype
     if dtype in (pl.Categorical, pl.Enum):
@@ -133,7 +134,7 @@ def _simplify(series: pl.Series, *, dates: bool = True) -> tuple[pl.Series, str 
     elif dtype == pl.Date or dtype == pl.Datetime:
         if getattr(dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return series.cast(_DATES), None
+        return series.cast(DATES), None
     elif dtype.is_float():
         return series.fill_nan(None), None
     if series.dtype != pl.String:
@@ -148,23 +149,9 @@ def _simplify(series: pl.Series, *, dates: bool = True) -> tuple[pl.Series, str 
         numbers = series.cast(pl.Float64, strict=False)
         if numbers.null_count() == series.null_count():
             return numbers.fill_nan(None), None
-    elif dates and (written := _date_format(head)):
-        parsed = series.str.to_datetime(written, strict=False, time_unit="us")
-        if parsed.null_count() == series.null_count():
-            return parsed.dt.replace_time_zone(None), written
+    elif dates and (found := find_format(series)):
+        return parse_dates(series, found.written), found
     return series, None
-
-
-def _date_format(head: pl.Series) -> str | None:
-    """The format in which all of these texts are dates, if there is one."""
-    if not head.str.contains(r"\d").all():
-        return None
-    parser = ToDatetime()
-    try:
-        parser.fit_transform(head)
-    except ValueError:
-        return None
-    return str(parser.format_)
 
 
 def _useless(series: pl.Series) -> str | None:
@@ -192,7 +179,7 @@ def _useless(series: pl.Series) -> str | None:
 def _role(series: pl.Series) -> Role:
     if series.dtype == pl.Boolean:
         return "boolean"
-    if series.dtype == _DATES:
+    if series.dtype == DATES:
         return "date"
     if series.dtype == pl.String:
         return "category" if series.drop_nulls().n_unique() <= MOST_CATEGORIES else "text"
@@ -212,12 +199,8 @@ def _conform(series: pl.Series, role: Role, written: str | None) -> pl.Series:
         return series.cast(pl.Boolean, strict=False)
     if role == "date":
         if series.dtype == pl.String:
-            if written:
-                parsed = series.str.to_datetime(written, strict=False, time_unit="us")
-            else:
-                parsed = series.str.to_datetime(strict=False, time_unit="us")
-            return parsed.dt.replace_time_zone(None)
-        return series.cast(_DATES, strict=False) if series.dtype.is_temporal() else _nulls(series)
+            return parse_dates(series, written)
+        return series.cast(DATES, strict=False) if series.dtype.is_temporal() else _nulls(series)
     return _as_text(series)
 
 
@@ -233,13 +216,13 @@ def _as_text(series: pl.Series) -> pl.Series:
 
 
 def _nulls(series: pl.Series) -> pl.Series:
-    return pl.Series(series.name, [None] * len(series), dtype=_DATES)
+    return pl.Series(series.name, [None] * len(series), dtype=DATES)
 
 
 def sortable(series: pl.Series, argument: str) -> np.ndarray:
     """A time column as numbers that sort from past to future; NaN where missing."""
     simple, _ = _simplify(series)
-    if simple.dtype == _DATES:
+    if simple.dtype == DATES:
         micro = simple.to_physical()
         return micro.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if simple.dtype.is_numeric():
