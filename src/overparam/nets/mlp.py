@@ -153,7 +153,10 @@ class MLP(nn.Module):
             normal, mean, rstd = torch.native_layer_norm(z, z.shape[-1:], None, None, _EPS)
             scale = state[f"norms.{index}.weight"].unsqueeze(1)
             u = torch.addcmul(state[f"norms.{index}.bias"].unsqueeze(1), normal, scale)
-        a = self.activation.function(u)
+        function = self.activation.function
+        if not torch.is_grad_enabled():
+            function = self.activation.in_place or function  # u is needed no more
+        a = function(u)
         after = a if mask is None else a * mask
         if self._skips(index):
             after = after + h

@@ -95,8 +95,12 @@ class LockstepGroup:
         self._train = train
         self._validation = validation
         self._recipe = recipe
-        self._transforms = [member_generator(seed, "transform") for seed in seeds]
-        self._masks = [member_generator(seed, "masks") for seed in seeds]
+        # Only what is drawn from: seeding hundreds of streams costs as much as some steps.
+        self._transforms = self._masks = []
+        if recipe.batch_transform is not None:
+            self._transforms = [member_generator(seed, "transform") for seed in seeds]
+        if self._mask_units:
+            self._masks = [member_generator(seed, "masks") for seed in seeds]
         self._state = ensemble.take(members)
         self._gradients = torch.zeros_like(self._state.vector)
         self._optimizer = StackedOptimizer(
@@ -264,8 +268,8 @@ class LockstepGroup:
         self._optimizer.keep(kept, self._state, self._gradients)
         if not self._shared:
             self._streams = [self._streams[i] for i in kept]
-        self._transforms = [self._transforms[i] for i in kept]
-        self._masks = [self._masks[i] for i in kept]
+        self._transforms = [self._transforms[i] for i in kept if self._transforms]
+        self._masks = [self._masks[i] for i in kept if self._masks]
         if self._stopping is not None:
             self._stopping.keep(kept)
         self._bind()
