@@ -5,9 +5,11 @@ from overparam.training.stacked_state import Layout, StackedState
 
 
 def state_of(values):
-    matrix = torch.tensor(values)[:, None]
-    layout = Layout({"w": (0, torch.Size([1]))}, 1)
-    return StackedState(layout, matrix, {"b": matrix[:, 0].clone()})
+    layout = Layout({"w": torch.Size([])})
+    vector = layout.zeros(len(values), torch.device("cpu"), torch.float32)
+    state = StackedState(layout, len(values), vector, {"b": torch.tensor(values)})
+    state.parameters["w"].copy_(state.buffers["b"])
+    return state
 
 
 def feed(stopping, losses):
@@ -23,7 +25,7 @@ def test_each_member_keeps_its_best_epoch_and_stops_after_its_own_patience():
     stopping = EarlyStopping(state_of([-1.0, -1.0]), patience=2)
     stops = feed(stopping, [[3.0, 5.0], [2.0, 4.0], [2.5, 3.0], [2.0, 2.0], [0.0, 1.0]])
     assert stops == [[False, False]] * 3 + [[True, False], [False, False]]
-    assert stopping.best.matrix[:, 0].tolist() == [1.0, 4.0]
+    assert stopping.best.parameters["w"].tolist() == [1.0, 4.0]
     assert stopping.best.buffers["b"].tolist() == [1.0, 4.0]
     assert stopping.best_epoch.tolist() == [1, 4]
 
@@ -41,4 +43,4 @@ def test_members_that_stay_keep_their_record():
     assert stopping.best_epoch.tolist() == [1, 1]
     stopping.update(state_of([9.0, 9.0]), 2, torch.tensor([2.5, 0.5]))
     assert stopping.stopped.tolist() == [True, False]
-    assert stopping.best.matrix[:, 0].tolist() == [1.0, 9.0]
+    assert stopping.best.parameters["w"].tolist() == [1.0, 9.0]

@@ -34,13 +34,13 @@ def test_gradients_and_buffers_are_those_of_separate_modules(kind):
     count = 1 if kind == "one" else 3
     nets = [build(seed) for seed in range(count)]
     state = StackedState.from_modules(nets, torch.device("cpu"), torch.float64)
-    gradients = torch.full_like(state.matrix, 9.0)
+    gradients = torch.full_like(state.vector, 9.0)
     program = build_program(build(0), state, gradients)
     assert type(program) is expected
     x = torch.randn(count, 8, 4, dtype=torch.float64)
     for _ in range(2):  # the second time shows whether the first left anything behind
         logits = program.gradients(x, None, lambda z: 2 * z)
-    found = state.layout.views(gradients)
+    found = state.layout.views(gradients, count)
     for i, net in enumerate(nets):
         net.train()
         net(x[i])

@@ -1,56 +1,69 @@
 import pytest
 import torch
+from torch import nn
 
 from overparam.training.optimizers import HyperParameters, StackedOptimizer, resolve_optimizer
+from overparam.training.stacked_state import StackedState
 
 RATES, DECAYS, MOMENTA = (0.1, 0.02, 0.1), (0.0, 0.3, 0.0), (0.9, 0.0, 0.9)
 
 
 def torchs(name, row, i, factor):
-    group = {"params": [row], "lr": RATES[i] * factor, "weight_decay": DECAYS[i]}
+    group = {"params": list(row), "lr": RATES[i] * factor, "weight_decay": DECAYS[i]}
     if name == "sgd":
         return torch.optim.SGD([group], momentum=MOMENTA[i])
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]([group])
 
 
+def stack(count):
+    torch.manual_seed(0)
+    nets = [nn.Linear(3, 2).double() for _ in range(count)]
+    return nets, StackedState.from_modules(nets, torch.device("cpu"), torch.float64)
+
+
 @pytest.mark.parametrize("rows", [[0, 1, 2], [0, 2]], ids=["different", "equal"])
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
-def test_each_row_moves_as_under_torchs_optimizer(name, rows):
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(len(rows), 16, dtype=torch.float64, generator=generator)
-    plain = [row.clone().requires_grad_() for row in matrix]
-    gradients = torch.zeros_like(matrix)
+def test_each_member_moves_as_under_torchs_optimizer(name, rows):
+    nets, state = stack(len(rows))
+    gradients = torch.zeros_like(state.vector)
     numbers = HyperParameters(RATES, DECAYS, MOMENTA).take(rows)
-    ours = StackedOptimizer(name, matrix, gradients, numbers)
-    theirs = [torchs(name, row, i, 0.5) for row, i in zip(plain, rows, strict=True)]
+    ours = StackedOptimizer(name, state, gradients, numbers)
+    theirs = [torchs(name, net.parameters(), i, 0.5) for net, i in zip(nets, rows, strict=True)]
     for _ in range(6):
-        gradients.copy_(torch.randn(matrix.shape, dtype=torch.float64, generator=generator))
+        for block_name, block in state.layout.views(gradients, len(rows)).items():
+            block.normal_()
+            for net, g in zip(nets, block, strict=True):
+                net.get_parameter(block_name).grad = g.clone()
         ours.step(0.5)
-        for row, optimizer, g in zip(plain, theirs, gradients, strict=True):
-            row.grad = g.clone()
+        for optimizer in theirs:
             optimizer.step()
-    torch.testing.assert_close(matrix, torch.stack(plain).detach(), rtol=1e-12, atol=1e-12)
+    for i, net in enumerate(nets):
+        for block_name, p in net.named_parameters():
+            torch.testing.assert_close(
+                state.parameters[block_name][i], p.detach(), rtol=1e-12, atol=1e-12
+            )
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_rows_that_stay_keep_their_averages(name):
-    def gradient(step):
-        return torch.full((3, 8), float(step)) * torch.tensor([[1.0], [2.0], [-3.0]])
-
+def test_members_that_stay_keep_their_averages(name):
     numbers = HyperParameters(RATES, DECAYS, MOMENTA)
-    whole, grads = torch.ones(3, 8), torch.zeros(3, 8)
+    (_, whole), (_, cut) = stack(3), stack(3)
+    grads, cut_grads = torch.zeros_like(whole.vector), torch.zeros_like(cut.vector)
     alone = StackedOptimizer(name, whole, grads, numbers)
-    cut_matrix, cut_grads = torch.ones(3, 8), torch.zeros(3, 8)
-    cut = StackedOptimizer(name, cut_matrix, cut_grads, numbers)
+    leaving = StackedOptimizer(name, cut, cut_grads, numbers)
     for step in range(1, 6):
         if step == 3:
-            cut_matrix, cut_grads = cut_matrix[[0, 2]], cut_grads[[0, 2]]
-            cut.keep([0, 2], cut_matrix, cut_grads)
-        grads.copy_(gradient(step))
-        cut_grads.copy_(gradient(step) if step < 3 else gradient(step)[[0, 2]])
+            cut = cut.take([0, 2])
+            cut_grads = torch.zeros_like(cut.vector)
+            leaving.keep([0, 2], cut, cut_grads)
+        for name_, block in whole.layout.views(grads, 3).items():
+            block.normal_()
+            own = cut.layout.views(cut_grads, len(cut))[name_]
+            own.copy_(block if len(cut) == 3 else block[[0, 2]])
         alone.step(1.0)
-        cut.step(1.0)
-    torch.testing.assert_close(cut_matrix, whole[[0, 2]])
+        leaving.step(1.0)
+    for name_, block in cut.parameters.items():
+        torch.testing.assert_close(block, whole.parameters[name_][[0, 2]])
 
 
 def test_an_unknown_name_is_named():

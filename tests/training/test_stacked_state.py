@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from overparam.training.stacked_state import Layout, StackedState
+from overparam.training.stacked_state import StackedState
 
 CPU = torch.device("cpu")
 
@@ -18,17 +18,13 @@ def modules(count=3):
     return nets
 
 
-def test_parameters_are_aligned_views_of_rows():
-    layout = Layout.of(modules(1)[0])
-    assert {name: start for name, (start, _) in layout.slots.items()} == {
-        "0.weight": 0,
-        "0.bias": 16,
-        "1.weight": 32,
-        "1.bias": 48,
-        "2.weight": 64,
-    }
+def test_parameters_are_contiguous_aligned_views_of_one_vector():
     state = StackedState.from_modules(modules(), CPU, torch.float32)
-    state.matrix[1, 16] = 7.0
+    assert list(state.parameters) == ["0.weight", "0.bias", "1.weight", "1.bias", "2.weight"]
+    starts = [(p.data_ptr() - state.vector.data_ptr()) // 4 for p in state.parameters.values()]
+    assert starts == [0, 48, 64, 80, 96]  # 45 weights and 15 biases, padded to 16s
+    assert all(p.is_contiguous() for p in state.parameters.values())
+    state.vector[48 + 5] = 7.0
     assert state.parameters["0.bias"][1, 0] == 7.0
 
 
@@ -47,18 +43,24 @@ def test_members_go_in_and_out_unchanged():
         assert torch.equal(fresh.state_dict()[name], value)
 
 
-def test_take_copies_and_put_writes_back_by_row():
+def test_take_copies_and_put_writes_back_by_member():
     state = StackedState.from_modules(modules(), CPU, torch.float32)
-    before = state.matrix.clone()
+    before = {name: value.clone() for name, value in state.tensors().items()}
     part = state.take([2, 0])
-    part.matrix.zero_()
-    part.buffers["1.running_mean"].zero_()
-    assert torch.equal(state.matrix, before)
+    for name, value in part.tensors().items():
+        assert torch.equal(value, before[name][[2, 0]])
+        value.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in state.tensors().items())
     state.put([2, 0], part)
-    assert torch.equal(state.matrix[1], before[1])
-    assert not state.matrix[[0, 2]].any()
-    assert not state.buffers["1.running_mean"][[0, 2]].any()
-    assert state.buffers["1.running_mean"][1].any()
+    for name, value in state.tensors().items():
+        assert torch.equal(value[1], before[name][1])
+        assert not value[[0, 2]].any()
+
+
+def test_finite_finds_the_member_that_is_not():
+    state = StackedState.from_modules(modules(), CPU, torch.float32)
+    state.parameters["1.weight"][1, 3] = float("inf")
+    assert state.finite().tolist() == [True, False, True]
 
 
 def test_two_architectures_are_refused():

@@ -21,16 +21,21 @@ class Activation:
         `a = function(z)`, elementwise.
     backward : callable
         `backward(g, z, a)` is `g * function'(z)`, given the output `a` as well.
+    in_place : callable, optional
+        The function written over its argument, where `backward` needs the output only.
     """
 
     function: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    in_place: Callable[[Tensor], Tensor] | None = None
 
 
 ACTIVATIONS = {
-    "relu": Activation(torch.relu, lambda g, z, a: _aten.threshold_backward(g, a, 0)),
-    "tanh": Activation(torch.tanh, lambda g, z, a: _aten.tanh_backward(g, a)),
-    "sigmoid": Activation(torch.sigmoid, lambda g, z, a: _aten.sigmoid_backward(g, a)),
+    "relu": Activation(torch.relu, lambda g, z, a: _aten.threshold_backward(g, a, 0), torch.relu_),
+    "tanh": Activation(torch.tanh, lambda g, z, a: _aten.tanh_backward(g, a), torch.tanh_),
+    "sigmoid": Activation(
+        torch.sigmoid, lambda g, z, a: _aten.sigmoid_backward(g, a), torch.sigmoid_
+    ),
     "gelu": Activation(torch.nn.functional.gelu, lambda g, z, a: _aten.gelu_backward(g, z)),
     "silu": Activation(torch.nn.functional.silu, lambda g, z, a: _aten.silu_backward(g, z)),
     "elu": Activation(

