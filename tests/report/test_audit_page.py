@@ -38,6 +38,20 @@ def test_every_figure_is_drawn_in_a_browser_without_an_error(sample, tmp_path):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [500, 1280])  # headless Chromium opens no narrower window
+def test_the_page_does_not_scroll_sideways(sample, tmp_path, width):
+    measure = """<script>addEventListener("load", () => setTimeout(() => {
+        const root = document.documentElement;
+        root.dataset.wide = root.scrollWidth; root.dataset.window = innerWidth;
+    }, 1500))</script>"""
+    before, end, after = sample[2].rpartition("</body>")
+    text = before + measure + end + after
+    told, _ = opened(text, tmp_path, f"--window-size={width},900")
+    assert told["errors"] == []
+    assert int(told["wide"]) <= int(told["window"])
+
+
+@pytest.mark.browser
 def test_a_broken_chart_is_told_and_the_others_are_drawn(sample, tmp_path):
     document, figures, _ = sample
     broken = {**figures, "decay": {**figures["decay"], "layer": "nonsense"}}

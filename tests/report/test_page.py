@@ -31,3 +31,20 @@ def test_specifications_in_the_page_are_safe_and_complete():
 
 def test_templates_escape():
     assert page.environment().from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
+
+
+def test_clip_paths_of_two_pictures_keep_apart():
+    clipped = {
+        "data": {"values": [{"a": 1, "b": 1}, {"a": 2, "b": 9}]},
+        "mark": {"type": "line", "clip": True},
+        "encoding": {
+            "x": {"field": "a", "type": "quantitative"},
+            "y": {"field": "b", "type": "quantitative"},
+        },
+    }
+    for name in ("one", "two"):
+        svg = page.picture(name, clipped).svg
+        ids = re.findall(r'\sid="([^"]+)"', svg)
+        assert ids
+        assert all(found.startswith(f"{name}-") for found in ids)
+        assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= set(ids)
