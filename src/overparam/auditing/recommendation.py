@@ -16,6 +16,7 @@ from overparam.auditing.label_quality import OutOfFold, suspects
 from overparam.auditing.measurements import cost_of_one, out_of_fold_predictions
 from overparam.auditing.metric import also
 from overparam.auditing.treatments.down_weighting import suspect_weights
+from overparam.evidence.intervals import bootstrap_interval
 
 MEMBERS_A_CELL = 4
 TREES_SHARE = 0.5  # of what is left of the budget, for one fit of boosted trees
@@ -152,7 +153,8 @@ def measure(
     difference = crossed(gains - base_gains)
 
     def ends(scores: np.ndarray) -> list[float]:
-        return sorted(sign * v for v in crossed(scores).interval())
+        found = bootstrap_interval(scores, seed=context.plan.seed)
+        return sorted((sign * found.low, sign * found.high))
 
     entry = {
         "name": chosen.name,

@@ -38,6 +38,8 @@ def label_noise(context: Context) -> Answer:
 
     Why: an over-parameterised net fits wrong labels too, and pays for it on new rows.
 
+    Where no row is suspected the outcome is fine, however few rows there are to tell.
+
     What to do: look at the suspected rows in `rows.csv` (least `label_quality` first). Correct what
     is wrong; a suspected row may also be right and rare.
     """
@@ -76,12 +78,14 @@ def label_noise(context: Context) -> Answer:
             f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
         )
         action = "Check the suspected rows in rows.csv, the least label_quality first."
-    elif estimate.high <= SHARE:
-        headline = f"Labels look clean: at most {high:.1f} % wrong."
+    elif estimate.high <= SHARE or count == 0:
+        headline = f"Labels look clean: none is suspected, at most {high:.1f} % are wrong."
+        if count:
+            headline = f"Labels look clean: about {share:.1f} % wrong, at most {high:.1f} %."
         action = "Nothing to do."
     else:
         headline = f"A few labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
-        action = f"Look at the {count:,} suspected rows in rows.csv." if count else "Nothing to do."
+        action = f"Look at the {count:,} suspected rows in rows.csv."
     kind = (
         "rows whose value is far from the prediction"
         if not context.classification
@@ -97,5 +101,6 @@ def label_noise(context: Context) -> Answer:
             "net learns to repeat are not seen.",
         ],
         caption="Quality of the training labels; suspected rows apart.",
+        outcome="fine" if count == 0 else None,
         extra={"share": estimate.share, "suspected": count},
     )
