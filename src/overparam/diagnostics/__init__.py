@@ -9,7 +9,7 @@ from overparam.diagnostics.calibration_error import (
     reliability_table,
 )
 from overparam.diagnostics.kernel_calibration_error import skce
-from overparam.diagnostics.label_overlap import label_overlap
+from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 

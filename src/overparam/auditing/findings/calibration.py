@@ -20,7 +20,7 @@ from overparam.auditing.metric import METRICS
 from overparam.auditing.reading import held_targets, statistic
 from overparam.auditing.registry import finding
 from overparam.diagnostics.calibration_error import ece, reliability_table
-from overparam.diagnostics.label_overlap import label_overlap
+from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.temperature import TemperatureScaling
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overparam.data.synthetic import make_overlap_mixture
-from overparam.diagnostics.label_overlap import label_overlap, nearest_disagreement
+from overparam.diagnostics.neighbour_overlap import label_overlap, nearest_disagreement
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.5, 1.0])
