@@ -31,7 +31,7 @@ def sample_means(shift: float, seed: list[int], sign: float) -> dict[str, list[f
     time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
     if os.environ.get("TINY_BREAK") == f"cell{shift:g}":
         raise ValueError("the sample is broken")
-    draws = [np.random.default_rng(s).normal(sign * shift, 0.1, 200) for s in seed]
+    draws = [np.random.default_rng([s, int(shift)]).normal(sign * shift, 0.1, 200) for s in seed]
     return {"mean": [float(draw.mean()) for draw in draws]}
 
 

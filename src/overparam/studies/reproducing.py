@@ -132,6 +132,8 @@ def reproduce(
     """
     folder = None if out is None else Path(out)
     planned = plan(study, scale, claims)
+    if folder is not None:  # a folder that cannot be written is told before anything is measured
+        folder.mkdir(parents=True, exist_ok=True)
     earlier = (read_results(folder, scale.name) if folder else None) or {}
     figures = read_figures(folder, scale.name) if folder and earlier else {}
     same = earlier.get("slug") == study.slug and earlier.get("seeds") == list(scale.seeds)
