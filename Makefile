@@ -45,6 +45,7 @@ lint: $(MARKS)/lint ## format, lint, types, import directions, generated pages
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/check_imports.py
 	@$(BIN)/python tools/results.py --check
+	@$(BIN)/python tools/finding_pages.py --check
 
 .PHONY: format
 format: $(MARKS)/lint ## rewrite the source in the house's format
@@ -58,6 +59,7 @@ reproduce: $(MARKS)/run ## measure a paper's claims: make reproduce PAPER=slug S
 .PHONY: results
 results: $(MARKS)/run ## rewrite RESULTS.md and the tables of the docs from results/
 	@$(BIN)/python tools/results.py
+	@$(BIN)/python tools/finding_pages.py
 
 .PHONY: bench
 bench: $(MARKS)/bench ## race every method against its peer (minutes)
