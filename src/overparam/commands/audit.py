@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 def audit(
     data: str,
+    /,
     *,
     target: str | None = None,
     task: Literal["classification", "regression"] | None = None,
@@ -27,10 +32,10 @@ def audit(
     jobs: int | None = None,
     backend: Literal["loky", "sequential", "dask", "ray"] = "loky",
     refit: bool = True,
-    fresh: bool = False,
+    fresh: Flag = False,
     fail_on: Literal["issue", "tip"] | None = None,
-    quiet: bool = False,
-    open: bool = False,
+    quiet: Flag = False,
+    open: Flag = False,
 ) -> int:
     """Audit a labelled data set and recommend a model for it.
 

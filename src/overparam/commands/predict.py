@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def predict(model: Path, data: str, *, out: Path) -> int:
+def predict(model: Path, data: str, /, *, out: Path) -> int:
     """Predict new rows with the model that an audit recommended.
 
     Parameters
