@@ -109,3 +109,30 @@ def test_validation_weights_tell_members_apart():
         logits = torch.as_tensor(two.predict_logits(X_HELD[rows])[i])
         loss = torch.nn.functional.cross_entropy(logits, torch.as_tensor(Y_HELD[rows]))
         assert history.validation_loss[i, 0] == pytest.approx(float(loss), rel=1e-10)
+
+
+def test_stopped_members_leave_the_stack_and_the_last_one_ends_the_run():
+    class Sizes(Callback):
+        seen = ()
+
+        def after_update(self, stack):
+            self.seen = (*self.seen, tuple(stack.members))
+            assert len(stack.loss) == len(stack.parameters["layers.0.bias"]) == len(stack.members)
+
+    sizes = Sizes()
+    four = ensemble(range(4))
+    # Two members stand still and stop at once; two go on until they overfit.
+    history = four.fit(
+        X,
+        Y,
+        learning_rate=[0.0, 0.05, 0.0, 0.05],
+        epochs=400,
+        batch_size=80,
+        validation=(X_HELD, Y_HELD),
+        patience=2,
+        callbacks=[sizes],
+    )
+    assert history.stopped_epoch[[0, 2]].tolist() == [3, 3]
+    assert sizes.seen[:3] == ((0, 1, 2, 3),) * 3
+    assert sizes.seen[3] == (1, 3)
+    assert len(sizes.seen) == history.stopped_epoch.max() < 400
