@@ -109,3 +109,38 @@ def test_validation_weights_tell_members_apart():
         logits = torch.as_tensor(two.predict_logits(X_HELD[rows])[i])
         loss = torch.nn.functional.cross_entropy(logits, torch.as_tensor(Y_HELD[rows]))
         assert history.validation_loss[i, 0] == pytest.approx(float(loss), rel=1e-10)
+
+
+class Sizes(Callback):
+    """Who was in the stack at every update."""
+
+    def __init__(self):
+        self.seen = []
+
+    def after_update(self, stack):
+        self.seen.append(tuple(stack.members))
+        assert len(stack.loss) == len(stack.parameters["layers.0.bias"]) == len(stack.members)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([0.0, 0.01, 0.0, 0.01], [(0, 1, 2, 3)] * 3 + [(1, 3)] * 9),
+        ([0.0, 0.01, 0.01, 0.01], [(0, 1, 2, 3)] * 12),  # one alone is not worth a copy of three
+        ([0.0, 0.0, 0.0, 0.0], [(0, 1, 2, 3)] * 3),
+    ],
+)
+def test_members_that_stand_still_stop_and_leave_when_they_are_half(rates, expected):
+    sizes = Sizes()
+    history = ensemble(range(4)).fit(
+        X,
+        Y,
+        learning_rate=rates,
+        epochs=12,
+        batch_size=80,
+        validation=(X, Y),
+        patience=2,
+        callbacks=[sizes],
+    )
+    assert sizes.seen == expected
+    assert history.stopped_epoch.tolist() == [3 if rate == 0 else 12 for rate in rates]

@@ -15,8 +15,8 @@ class LiveStack:
     Attributes
     ----------
     members : ndarray of shape (G,), int
-        Their positions in the ensemble. Under `plan="loop"` one at a time; members that stopped
-        or diverged are left out.
+        Their positions in the ensemble: one at a time under `plan="loop"`. Members that diverged
+        are left out; members that stopped early leave when they are half of the stack.
     parameters, gradients : dict of str to Tensor of shape (G, ...)
         Live views: writing into them changes the training.
     buffers : dict of str to Tensor of shape (G, ...)

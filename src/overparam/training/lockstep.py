@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from overparam.nets.stackable import Stackable
 from overparam.training.callbacks import Callback, LiveStack
+from overparam.training.dropout_masks import DropoutMasks
 from overparam.training.early_stopping import EarlyStopping
 from overparam.training.gradient_programs import GradientProgram, build_program, rows_at_once
 from overparam.training.held_out import correct, evaluate
@@ -83,9 +84,9 @@ class LockstepGroup:
     ) -> None:
         self.diverged: list[int] = []
         self._module = module
-        self._mask_units, self._dropout = 0, 0.0
-        if isinstance(module, Stackable):
-            self._mask_units, self._dropout = module.mask_units, module.dropout
+        self._masks: DropoutMasks | None = None
+        if isinstance(module, Stackable) and module.mask_units:
+            self._masks = DropoutMasks(seeds, module.mask_units, module.dropout)
         self._ensemble = ensemble
         self._history = history
         self._members = members
@@ -95,12 +96,9 @@ class LockstepGroup:
         self._train = train
         self._validation = validation
         self._recipe = recipe
-        # Only what is drawn from: seeding hundreds of streams costs as much as some steps.
-        self._transforms = self._masks = []
+        self._transforms: list[torch.Generator] = []
         if recipe.batch_transform is not None:
             self._transforms = [member_generator(seed, "transform") for seed in seeds]
-        if self._mask_units:
-            self._masks = [member_generator(seed, "masks") for seed in seeds]
         self._state = ensemble.take(members)
         self._gradients = torch.zeros_like(self._state.vector)
         self._optimizer = StackedOptimizer(
@@ -167,7 +165,8 @@ class LockstepGroup:
             losses = values.mean(1)
             return slopes.mul_(1.0 / rows.shape[1])
 
-        logits = self._program.gradients(x, self._draw_masks(rows.shape[1]), slope)
+        masks = None if self._masks is None else self._masks.draw(rows.shape[1], self._gradients)
+        logits = self._program.gradients(x, masks, slope)
         self._sums[0] += losses
         self._sums[1] += correct(logits, targets).mean(1)
         if not math.isfinite(float(losses.sum())):
@@ -191,15 +190,6 @@ class LockstepGroup:
         if self._recipe.batch_transform is not None:
             x, targets = self._recipe.batch_transform(x, targets, self._transforms)
         return x, targets, weights
-
-    def _draw_masks(self, batch_size: int) -> Tensor | None:
-        if not self._mask_units:
-            return None
-        keep = 1.0 - self._dropout
-        masks = torch.empty(len(self._members), batch_size, self._mask_units)
-        for mask, generator in zip(masks, self._masks, strict=True):
-            mask.bernoulli_(keep, generator=generator)
-        return masks.to(self._gradients).div_(keep)
 
     def _contain(self, losses: Tensor) -> Tensor:
         """Freeze the members whose loss is no longer finite; returns the losses of the others."""
@@ -269,7 +259,8 @@ class LockstepGroup:
         if not self._shared:
             self._streams = [self._streams[i] for i in kept]
         self._transforms = [self._transforms[i] for i in kept if self._transforms]
-        self._masks = [self._masks[i] for i in kept if self._masks]
+        if self._masks is not None:
+            self._masks.keep(kept)
         if self._stopping is not None:
             self._stopping.keep(kept)
         self._bind()
