@@ -34,8 +34,8 @@ class Context:
         The user's own module factory, where it is not importable by name.
     memory : dict
         Measurements already taken in this process, by name (see `measurements`).
-    baselines : dict
-        Baselines fitted so far, by name.
+    baselines, treated : dict
+        Baselines fitted and treatments tried so far, by name.
     """
 
     dataset: Dataset
@@ -46,6 +46,7 @@ class Context:
     say: Callable[[str], None] = lambda text: None
     memory: dict[str, Any] = field(default_factory=dict)
     baselines: dict[str, Candidate] = field(default_factory=dict)
+    treated: dict[str, Candidate] = field(default_factory=dict)
 
     @property
     def classification(self) -> bool:

@@ -22,13 +22,14 @@ from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.comparison import over_splits
 from overparam.auditing.context import Context, StageFailed
 from overparam.auditing.facts import describe
+from overparam.auditing.final_fits import expected_seconds
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.measurements import fit_recipe, out_of_fold_predictions, replicas
 from overparam.auditing.metric import Metric, also, choose_metric
 from overparam.auditing.outcome import Audit
 from overparam.auditing.plan import Options, check_same, make_plan, read_plan, write_plan
 from overparam.auditing.recipes import ModuleFactory
-from overparam.auditing.recommendation import best, fit_parts, measure, validation_score
+from overparam.auditing.recommendation import best, measure, refitted, validation_score
 from overparam.auditing.report_entries import (
     finding_entry,
     not_run_entry,
@@ -321,6 +322,7 @@ class _Run:
                 [r["validation"][None] for r in results],
                 took,
                 results[0]["setting"],
+                baseline=results[0]["model"].tobytes(),
             )
 
     def _baseline_entry(self, candidate: Candidate) -> dict[str, Any]:
@@ -366,7 +368,9 @@ class _Run:
         context = self.context
         try:
             replicas(context)  # the baseline that it is compared with
-            self.treated.append((entry, entry.function(context)))
+            candidate: Candidate = entry.function(context)
+            context.treated[entry.id] = candidate
+            self.treated.append((entry, candidate))
         except (NotApplicable, NotAffordable) as reason:
             self.not_run.append(not_run_entry(entry, str(reason)))
         except Exception as error:
@@ -422,28 +426,19 @@ class _Run:
             key=lambda c: validation_score(context, c),
         )
         runner_up = rest[-1].title if rest else None
-        refitted = False
+        is_refitted = False
         if context.plan.options.refit:
-            everything = np.arange(context.dataset.n)
-            found = self._out_of_fold() if chosen.build.downweight else None
             try:
-                took = context.ledger.spent["reserve"]  # measuring is the same work on fewer rows
-                context.check_affordable("reserve", took)
-                parts = fit_parts(
-                    context,
-                    chosen.build,
-                    everything,
-                    everything[:1],
-                    label="refit on all rows",
-                    found=found,
-                )
-                refitted = True
+                seconds = expected_seconds(context, parts.build, context.dataset.n)
+                context.check_affordable("reserve", seconds)
+                parts = refitted(context, chosen.build)
+                is_refitted = True
             except (NotAffordable, StageFailed) as reason:
                 self.not_run.append(
                     {"id": "refit", "title": "refit on all labelled rows", "reason": str(reason)}
                 )
         recommendation |= {
-            "refitted": refitted,
+            "refitted": is_refitted,
             "runner_up": runner_up,
             "why": "It has the best validation score"
             + (f"; {runner_up} comes next." if runner_up else "."),
@@ -453,7 +448,7 @@ class _Run:
             folder / "model",
             context.dataset,
             parts,
-            {"title": chosen.title, "measured": recommendation, "refitted": refitted},
+            {"title": chosen.title, "measured": recommendation, "refitted": is_refitted},
         )
         return recommendation
 
