@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from overparam.auditing.net_cells import SplitKey, fit_and_held, subsample
+from overparam.auditing.net_cells import SplitKey, at_most, fit_and_held
 from overparam.data.dataset import Dataset, View
 from overparam.data.preprocessing import Preprocessor
 
@@ -124,8 +124,8 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
     """
     fitted, held = (_like(view, rows) for rows in fit_and_held(view.dataset, view.rows, seed))
     if name == "gradient-boosting":
-        return _boost(_at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
-    fitted, everything = (_at_most(v, MOST_ROWS, seed) for v in (fitted, view))
+        return _boost(at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
+    fitted, everything = (at_most(v, MOST_ROWS, seed) for v in (fitted, view))
     candidates = _candidates(name, view.dataset.task == "classification")
     best, lowest, started = candidates[0], np.inf, perf_counter()
     for model in candidates if len(candidates) > 1 else ():
@@ -149,10 +149,6 @@ def _fit(model: Any, view: View) -> Any:
 
 def _like(view: View, rows: np.ndarray) -> View:
     return view.dataset.view(rows, view.fit_rows)
-
-
-def _at_most(view: View, most: int, seed: int) -> View:
-    return _like(view, subsample(view.rows, most, seed))
 
 
 def _candidates(name: str, classification: bool) -> list[BaseEstimator]:

@@ -58,14 +58,15 @@ def training_seconds(
     batch_size: int,
     members: int,
     stacked: bool,
+    predicted: int = 0,
 ) -> float:
     """Seconds of one thread to train `members` nets: arithmetic, optimiser, and a step's overhead.
 
     Forward and backward together are three times the forward pass, a multiply-add is two
-    operations.
+    operations. `predicted` rows are passed forward once by each trained net.
     """
     steps = epochs * rows / batch_size
-    arithmetic = members * epochs * rows * 6 * multiply_adds / RATE
+    arithmetic = members * (3 * epochs * rows + predicted) * 2 * multiply_adds / RATE
     optimizer = members * steps * parameters * OPTIMIZER_BYTES / BANDWIDTH
     overhead = steps * (STEP_OVERHEAD if stacked else members * LOOP_OVERHEAD)
     return arithmetic + optimizer + overhead

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from overparam.auditing.budget import SHARES
-from overparam.auditing.cost import multiply_adds, training_seconds
+from overparam.auditing.cost import RATE, multiply_adds, training_seconds
+from overparam.auditing.net_cells import SCORED_VALIDATION
 from overparam.auditing.recipes import (
     ModuleFactory,
     Recipe,
@@ -148,7 +149,7 @@ def make_plan(
         batch_size=batch_size,
     )
     few = split.train.take(np.arange(min(n_fit, 512)))
-    cost = _CostOf(recipe, few, n_outputs)
+    cost = _CostOf(recipe, few, n_outputs, min(len(split.validation), SCORED_VALIDATION))
     available = SHARES["nets"] * NETS_FOR_RECIPE * options.budget * jobs
     seeds = TREATMENT_SEEDS if repeats == 1 else FEWER_SEEDS
     # Treatments are trainings of the same nets and have a share of their own.
@@ -184,7 +185,11 @@ def make_plan(
         baseline_parameters=cost.parameters,
         baseline_seconds=SHARES["baselines"] * options.budget * BASELINE_SHARE * jobs / repeats,
         reserve_seconds=SHARES["reserve"] * options.budget,
-        seconds={"one_net": one, "width_sweep": sweep_seconds},
+        seconds={
+            "one_net": one,
+            "width_sweep": sweep_seconds,
+            "a_thousand_predictions": cost.of_predictions(1000),
+        },
         choices=tuple(choices),
     )
 
@@ -192,7 +197,8 @@ def make_plan(
 class _CostOf:
     """Seconds of one thread of a recipe on this data."""
 
-    def __init__(self, recipe: Recipe, few: View, n_outputs: int) -> None:
+    def __init__(self, recipe: Recipe, few: View, n_outputs: int, scored: int) -> None:
+        self.scored = scored
         X = features(recipe, few)
         factory = module_factory(recipe, few.preprocessor, X)
         net = factory(int(np.prod(X.shape[1:])), n_outputs, 0)
@@ -208,7 +214,12 @@ class _CostOf:
             batch_size=recipe.batch_size,
             members=members,
             stacked=recipe.net != "convolutional",
+            predicted=recipe.rows + self.scored,
         )
+
+    def of_predictions(self, rows: int) -> float:
+        """Seconds of one thread for one net to predict so many rows."""
+        return rows * 2 * self.multiply_adds / RATE
 
 
 def _trainings_of_findings(repeats: int) -> float:

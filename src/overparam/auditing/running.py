@@ -471,7 +471,9 @@ class _Run:
                     "reason": f"rows.csv has it for {where}: {reason}",
                 }
             )
-        write_rows(self.folder, context.dataset, context.splits[0], found)
+        write_rows(
+            self.folder, context.dataset, context.split_keys[0].whole(context.dataset), found
+        )
 
     def _write(self, document: dict[str, Any]) -> Audit:
         validate(document)
