@@ -90,7 +90,7 @@ def fit_baseline_on(context: Context, name: str, rows: np.ndarray, *, label: str
         "dataset": context.dataset,
         "rows": rows,
         "name": name,
-        "seconds": context.plan.baseline_seconds,
+        "seconds": context.plan.baseline_seconds[name],
         "seed": context.plan.seed,
     }
     [result] = context.cells("reserve", fit_final_baseline, [cell], label=label)

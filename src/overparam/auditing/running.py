@@ -42,7 +42,7 @@ from overparam.auditing.rows_file import write_rows
 from overparam.auditing.saved_model import save_model, versions
 from overparam.data.dataset import Dataset
 from overparam.data.loading import load
-from overparam.evidence.cells import settings
+from overparam.evidence.cells import CellFailure, CellResult, settings
 from overparam.evidence.errors import UserError
 from overparam.report.audit_page import audit_html
 from overparam.report.document import SCHEMA_VERSION, validate
@@ -296,33 +296,37 @@ class _Run:
         return wanted
 
     def _baselines(self) -> None:
+        """All of them side by side: the slow ones then share the processes."""
         context = self.context
-        for name in NAMES[context.dataset.task]:
-            cells = [
-                {
-                    "dataset": context.dataset,
-                    "split": key.as_dict(),
-                    "name": name,
-                    "seconds": context.plan.baseline_seconds,
-                }
-                for key in context.split_keys
-            ]
-            before = context.ledger.spent["baselines"]
-            try:
-                results = context.cells("baselines", fit_baseline_cell, cells, label=TITLES[name])
-            except StageFailed as error:
-                self.failed.append(str(error))
-                self.not_run.append({"id": name, "title": TITLES[name], "reason": str(error)})
+        names = NAMES[context.dataset.task]
+        cells = [
+            {
+                "dataset": context.dataset,
+                "split": key.as_dict(),
+                "name": name,
+                "seconds": context.plan.baseline_seconds[name],
+            }
+            for name in reversed(names)
+            for key in context.split_keys
+        ]
+        results = context.outcomes("baselines", fit_baseline_cell, cells, label="baselines")
+        for name in names:
+            mine = [r for c, r in zip(cells, results, strict=True) if c["name"] == name]
+            failed = [r for r in mine if isinstance(r, CellFailure)]
+            if failed:
+                reason = f"{TITLES[name]}: {failed[0].error}"
+                self.failed.append(reason)
+                self.not_run.append({"id": name, "title": TITLES[name], "reason": reason})
                 continue
-            took = (context.ledger.spent["baselines"] - before) * context.plan.jobs / len(cells)
+            done = [r for r in mine if isinstance(r, CellResult)]
             context.baselines[name] = Candidate(
                 name,
                 TITLES[name],
                 Build(baseline=name),
-                [r["validation"][None] for r in results],
-                took,
-                results[0]["setting"],
-                baseline=results[0]["model"].tobytes(),
+                [r.value["validation"][None] for r in done],
+                float(np.mean([r.seconds for r in done])),
+                done[0].value["setting"],
+                baseline=done[0].value["model"].tobytes(),
             )
 
     def _baseline_entry(self, candidate: Candidate) -> dict[str, Any]:
