@@ -13,7 +13,11 @@ from overparam.auditing.comparison import crossed
 from overparam.auditing.context import Context
 from overparam.auditing.final_cells import fit_final_baseline, fit_final_nets
 from overparam.auditing.label_quality import OutOfFold, suspects
-from overparam.auditing.measurements import cost_of_one, out_of_fold_predictions
+from overparam.auditing.measurements import (
+    cost_of_one,
+    out_of_fold_predictions,
+    own_argument,
+)
 from overparam.auditing.metric import also
 from overparam.auditing.treatments.down_weighting import suspect_weights
 from overparam.evidence.intervals import bootstrap_interval
@@ -51,8 +55,12 @@ def validation_score(context: Context, candidate: Candidate) -> float:
 
 
 def best(context: Context, candidates: Sequence[Candidate]) -> Candidate:
-    """The candidate with the best mean validation score; of equal ones the cheapest."""
-    return max(candidates, key=lambda c: (round(validation_score(context, c), 6), -c.seconds))
+    """The candidate with the best mean validation score; of equal ones the first.
+
+    Candidates come from simple to costly. Measured seconds decide nothing: they differ from run to
+    run.
+    """
+    return max(candidates, key=lambda c: round(validation_score(context, c), 6))
 
 
 def fit_parts(
@@ -84,7 +92,7 @@ def fit_parts(
                 "temperature": build.temperature,
                 "seed": context.plan.seed,
                 **({} if weights is None else {"row_weights": weights}),
-                **({"own": context.own} if context.own is not None and ":" in recipe.net else {}),
+                **own_argument(context, recipe),
             }
             for first in range(0, build.members, MEMBERS_A_CELL)
         ]
