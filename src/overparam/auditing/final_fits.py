@@ -12,7 +12,7 @@ from overparam.auditing.candidates import Build
 from overparam.auditing.context import Context
 from overparam.auditing.final_cells import fit_final_baseline, fit_final_nets
 from overparam.auditing.label_quality import OutOfFold, suspects
-from overparam.auditing.measurements import cost_of_one
+from overparam.auditing.measurements import cost_of_one, own_argument
 from overparam.auditing.suspect_weighting import suspect_weights
 
 MEMBERS_A_CELL = 4
@@ -61,12 +61,11 @@ def fit_nets_on(
         "recipe": build.recipe.as_dict(),
         "temperature": build.temperature,
         "seed": context.plan.seed,
+        **own_argument(context, build.recipe),
     }
     if build.downweight and found is not None:
         suspected = suspects(context.dataset, found)
         cell["row_weights"] = suspect_weights(context.dataset.n, found.rows, suspected)
-    if context.own is not None and ":" in build.recipe.net:
-        cell["own"] = context.own
     firsts = range(0, build.members, members_a_cell)
     seeds = [list(range(i, min(i + members_a_cell, build.members))) for i in firsts]
     cells = [{**cell, "seeds": some} for some in seeds]

@@ -2,10 +2,17 @@
 
 Quality of a label is the out-of-fold probability of the label (self-confidence, Northcutt et al.
 2021). A low quality alone does not mean a wrong label: where classes overlap, good labels look
-improbable too. The *share* of wrong labels is therefore read where the nets are surest: among the
-surest third of the rows of each predicted class hardly any doubt is left, so that labels which
-disagree there are wrong; if wrong labels do not depend on the features, their share is the same
-everywhere. As many rows of the lowest quality are suspected.
+improbable too. What tells the two apart is how the labels disagree as the nets get surer. Wrong
+labels that do not depend on the features leave a floor: they disagree as often where the nets are
+surest as where they are merely sure. Doubt vanishes there. So the rate of disagreement is fitted,
+over q, the normal score of a row's confidence rank among the rows of its predicted class, by
+
+    rate(q) = share + (1 - share) / (1 + exp(a + b q)),        b >= 0,
+
+a psychometric function with a lapse rate (Wichmann and Hill 2001); that the surest rows have one
+class only is the anchor-point condition of Liu and Tao 2016. The interval is the profile
+likelihood's: it is wide where the data do not tell noise from doubt. As many rows as the share
+says, those of the lowest quality, are suspected.
 
 For regression the quality is the rank of the absolute out-of-fold residual, and rows beyond five
 robust standard deviations are suspected.
@@ -16,11 +23,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, median_abs_deviation, rankdata
+from scipy.special import expit, ndtri
+from scipy.stats import beta, chi2, median_abs_deviation, rankdata
 
 from overparam.data.dataset import Dataset
 
-SUREST = 1 / 3
+BINS = 40  # of the ranks; the rate hardly changes within one
+SHARES = 81  # tried between none and all of the disagreements, closer together near none
 OUTLIER = 5.0  # robust standard deviations; one in two million Gaussian rows
 
 
@@ -42,7 +51,7 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class NoiseEstimate:
-    """Estimated share of wrong labels with its 95 % Jeffreys interval, from `n` sure rows."""
+    """Estimated share of wrong labels with its 95 % interval, from `n` rows."""
 
     share: float
     low: float
@@ -60,11 +69,13 @@ def quality(dataset: Dataset, found: OutOfFold) -> np.ndarray:
 
 
 def noise_share(dataset: Dataset, found: OutOfFold) -> NoiseEstimate:
-    """Share of wrong labels, read where the nets are surest."""
+    """Share of wrong labels: the floor of the disagreement, or outliers of a regression."""
     y = dataset.y[found.rows]
-    wrong = _disagreements_of_the_surest(y, found.p) if dataset.classes else _outliers(y, found.p)
-    x, n = int(wrong.sum()), len(wrong)
-    low, high = beta.ppf([0.025, 0.975], x + 0.5, n - x + 0.5)
+    if dataset.classes:
+        return disagreement_floor(y, found.p)
+    outlying = _outliers(y, found.p)
+    x, n = int(outlying.sum()), len(outlying)
+    low, high = beta.ppf([0.025, 0.975], x + 0.5, n - x + 0.5)  # Jeffreys
     return NoiseEstimate(x / n, float(low) if x else 0.0, float(high), n)
 
 
@@ -81,14 +92,46 @@ def suspects(dataset: Dataset, found: OutOfFold) -> np.ndarray:
     return chosen
 
 
-def _disagreements_of_the_surest(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Whether the label differs, for the surest third of the rows of each predicted class."""
+def disagreement_floor(y: np.ndarray, p: np.ndarray) -> NoiseEstimate:
+    """The share in rate(q) by maximum likelihood, over a grid of all three parameters.
+
+    A grid, since the likelihood has several maxima where few labels disagree; 0.1 s for any n.
+    """
+    wrong = p.argmax(axis=1) != y
+    rank = _confidence_rank(p)
+    bins = np.array_split(np.argsort(rank, kind="stable"), min(BINS, len(y)))
+    q = ndtri([rank[rows].mean() for rows in bins])
+    x, n = (np.array([value[rows].sum() for rows in bins]) for value in (wrong, np.ones(len(y))))
+    doubt = _doubt(q)
+    most = min(wrong.mean() + 3 / np.sqrt(len(y)), 0.95)
+    shares = most * np.linspace(0, 1, SHARES) ** 2
+    likelihood = np.empty(SHARES)
+    for i, share in enumerate(shares):
+        rate = np.clip(share + (1 - share) * doubt, 1e-300, 1 - 1e-16)
+        likelihood[i] = (np.log(rate) @ x + np.log1p(-rate) @ (n - x)).max()
+    inside = shares[likelihood >= likelihood.max() - chi2.ppf(0.95, 1) / 2]
+    best = float(shares[likelihood.argmax()])
+    return NoiseEstimate(best, float(inside[0]), float(inside[-1]), len(y))
+
+
+def _doubt(q: np.ndarray) -> np.ndarray:
+    """(curves, bins) 1 / (1 + exp(a + b q)): steep ones by their middle, gentle ones by level."""
+    steep = np.geomspace(0.25, 32, 22)[:, None, None]
+    middle = np.linspace(-4, 4, 49)[:, None]
+    gentle = np.array([0, 0.1, 0.25, 0.5])[:, None, None]
+    level = np.linspace(-1, 7, 33)[:, None]
+    curves = (steep * (q - middle), level + gentle * q)
+    return np.concatenate([expit(-z).reshape(-1, len(q)) for z in curves])
+
+
+def _confidence_rank(p: np.ndarray) -> np.ndarray:
+    """(n,) rank in (0, 1) of each row's confidence among the rows of its predicted class."""
     predicted, confidence = p.argmax(axis=1), p.max(axis=1)
-    order = np.lexsort((-confidence, predicted))
-    counts = np.bincount(predicted, minlength=p.shape[1])
-    place = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    sure = order[place < np.ceil(SUREST * counts[predicted[order]])]
-    return predicted[sure] != y[sure]
+    order = np.lexsort((confidence, predicted))
+    count = np.bincount(predicted, minlength=p.shape[1])
+    place = np.empty(len(p))
+    place[order] = np.arange(len(p)) - np.repeat(np.cumsum(count) - count, count)
+    return (place + 0.5) / count[predicted]
 
 
 def _outliers(y: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -14,11 +14,12 @@ from overparam.auditing.net_cells import (
     fit_and_held,
     fit_nets,
     fit_subsets,
+    folds,
     out_of_fold,
     subsample,
 )
 from overparam.auditing.plan import CURVE_SEEDS, FOLD_SEEDS, FOLDS, SWEEP_SEEDS
-from overparam.auditing.recipes import Recipe
+from overparam.auditing.recipes import ModuleFactory, Recipe, import_factory
 
 T = TypeVar("T")
 MEMBERS_A_CELL = 4  # small enough for two processes to share eight members
@@ -36,7 +37,7 @@ class Fits:
     """Nets of one recipe on every split.
 
     `validation` and `held` are lists over splits of (S, n, k) logits; `figures` of the other
-    values of `fit_nets`.
+    values of `fit_nets`; `seconds` of one thread that one net took.
     """
 
     validation: list[np.ndarray]
@@ -72,9 +73,8 @@ def fit_recipe(
             }
             if row_weights is not None:
                 cell["row_weights"] = row_weights[index]
-            if context.own is not None and ":" in recipe.net:
-                cell["own"] = context.own
-            arguments.append(cell)
+            arguments.append(cell | own_argument(context, recipe))
+    spent = context.ledger.spent[stage]
     estimate = len(keys) * n_seeds * cost_of_one(context, recipe)
     results = context.cells(stage, fit_nets, arguments, label=label, estimate=estimate)
     per_split = len(results) // len(keys)
@@ -87,8 +87,15 @@ def fit_recipe(
             {n: np.concatenate([np.atleast_1d(r[n]) for r in group]) for n in names}
             for group in grouped
         ],
-        estimate / (len(keys) * n_seeds),
+        (context.ledger.spent[stage] - spent) * context.plan.jobs / (len(keys) * n_seeds),
     )
+
+
+def own_argument(context: Context, recipe: Recipe) -> dict[str, ModuleFactory]:
+    """The user's own module factory as a cell's argument: an edit of its file makes new cells."""
+    if ":" not in recipe.net:
+        return {}
+    return {"own": context.own or import_factory(recipe.net)}
 
 
 def cost_of_one(context: Context, recipe: Recipe) -> float:
@@ -202,24 +209,26 @@ def out_of_fold_predictions(
 
     def compute() -> OutOfFold:
         recipe = context.recipe.but(early_stopping=True)
+        # Times or few groups may leave fewer folds than asked for.
+        n_folds = len(folds(context.dataset, rows, FOLDS, context.plan.seed))
         cells = [
             {
                 "dataset": context.dataset,
                 "rows": rows,
-                "folds": FOLDS,
+                "n_folds": FOLDS,
                 "fold": fold,
                 "fold_seed": context.plan.seed,
                 "recipe": recipe.as_dict(),
                 "seeds": list(range(FOLD_SEEDS)),
             }
-            for fold in range(FOLDS)
+            for fold in range(n_folds)
         ]
         results = context.cells(
             stage,
             out_of_fold,
             cells,
             label=f"out-of-fold nets ({name})",
-            estimate=FOLDS * FOLD_SEEDS * cost_of_one(context, recipe)
+            estimate=n_folds * FOLD_SEEDS * cost_of_one(context, recipe)
             + FOLD_SEEDS * len(rows) / 1000 * context.plan.seconds["a_thousand_predictions"],
         )
         order = np.concatenate([r["rows"] for r in results])

@@ -21,6 +21,7 @@ from overparam.auditing.recipes import (
     module_factory,
 )
 from overparam.data.dataset import Dataset, Split, View
+from overparam.evidence.errors import UserError
 from overparam.training.ensemble import Ensemble
 from overparam.training.mixup import MixupTransform
 
@@ -58,9 +59,27 @@ class SplitKey:
         return {"seed": self.seed, "index": self.index, "repeats": self.repeats}
 
 
+def folds(
+    dataset: Dataset, rows: np.ndarray, k: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`Dataset.folds`, fewer than k where there are not so many groups (or distinct rows)."""
+    if dataset.time is None:
+        units = len(np.unique(dataset.layout.unit[rows]))
+        if units < 2:
+            raise UserError(
+                "group must have at least two groups in the training part, so that one can be "
+                f"held out of {len(rows)} rows; got one. Leave --group out or split it."
+            )
+        k = min(k, units)
+    return dataset.folds(rows, k, seed)
+
+
 def fit_and_held(dataset: Dataset, train: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Training rows split into those that are fitted and the tenth that is held out."""
-    return dataset.folds(train, HELD_FOLDS, seed)[0]
+    """Training rows split into those that are fitted and the tenth that is held out.
+
+    The last fold: where rows have a time, it fits on all that is older than the latest block.
+    """
+    return folds(dataset, train, HELD_FOLDS, seed)[-1]
 
 
 def at_most(view: View, most: int, seed: int) -> View:
@@ -210,7 +229,7 @@ def _training_figures(logits: np.ndarray, y: np.ndarray, scale: float) -> dict[s
 def out_of_fold(
     dataset: Dataset,
     rows: np.ndarray,
-    folds: int,
+    n_folds: int,
     fold: int,
     fold_seed: int,
     recipe: Mapping[str, Any],
@@ -218,7 +237,7 @@ def out_of_fold(
 ) -> dict[str, Any]:
     """Predictions of one fold by members trained on the others; the preprocessor refits there."""
     made = from_dict(recipe)
-    others, left_out = dataset.folds(rows, folds, fold_seed)[fold]
+    others, left_out = folds(dataset, rows, n_folds, fold_seed)[fold]
     fitted, held = fit_and_held(dataset, others, fold_seed)
     fitted = subsample(fitted, made.rows, fold_seed)
     nets = train(dataset.view(fitted, others), made, seeds, held=dataset.view(held, others))

@@ -6,7 +6,7 @@ import polars as pl
 
 from overparam.auditing.answers import Answer
 from overparam.auditing.context import Context
-from overparam.auditing.label_quality import SUREST, noise_share, quality, suspects
+from overparam.auditing.label_quality import noise_share, quality, suspects
 from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
@@ -15,6 +15,7 @@ from overparam.evidence.verdict import Evidence
 from overparam.report import figures
 
 SHARE = 0.01
+METHOD = {"classification": "profile likelihood", "regression": "Jeffreys over rows"}
 
 
 @finding(
@@ -24,17 +25,16 @@ SHARE = 0.01
     order=4,
     thresholds={
         "share": (SHARE, "one label in a hundred: below this, cleaning hardly moves a score"),
-        "surest": (SUREST, "rows of each predicted class on which hardly any doubt is left"),
     },
 )
 def label_noise(context: Context) -> Answer:
     """The share of wrong labels among the training rows, and the most suspect of them.
 
     How: every training row is predicted by nets that have not seen it (five folds, two seeds,
-    stopped early before they memorise). Among the third of each predicted class on which the nets
-    are surest, labels that disagree are wrong; their share is taken for all rows. So many rows with
-    the least probable labels are suspected. Regression: rows more than five robust standard
-    deviations off.
+    stopped early before they memorise). Where classes overlap, labels disagree less and less as the
+    nets get surer; wrong labels disagree however sure they are. The share is the floor under the
+    rate of disagreement, fitted over the rank of the confidence; so many rows with the least
+    probable labels are suspected. Regression: rows more than five robust standard deviations off.
 
     Why: an over-parameterised net fits wrong labels too, and pays for it on new rows.
 
@@ -59,7 +59,7 @@ def label_noise(context: Context) -> Answer:
         table.head(50),
         Statistic(
             estimate.share,
-            Interval(estimate.low, estimate.high, method="Jeffreys over rows"),
+            Interval(estimate.low, estimate.high, method=METHOD[context.dataset.task]),
             "share of wrong labels",
             estimate.n,
         ),
@@ -87,16 +87,16 @@ def label_noise(context: Context) -> Answer:
         headline = f"A few labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
         action = f"Look at the {count:,} suspected rows in rows.csv."
     kind = (
-        "rows whose value is far from the prediction"
-        if not context.classification
-        else (f"disagreements among the surest {estimate.n:,} of {len(rows):,} training rows")
+        "how often labels disagree where nets that have not seen them are surest"
+        if context.classification
+        else "rows whose value is far from the prediction"
     )
     return Answer(
         evidence,
         headline,
         action,
         details=[
-            f"Estimated from {kind}.",
+            f"Estimated from {kind}, on {estimate.n:,} training rows.",
             "The estimate assumes that wrong labels do not depend on the features: errors that a "
             "net learns to repeat are not seen.",
         ],
