@@ -12,7 +12,9 @@ from overparam.nets.seeding import seeded
 
 
 class ConvNet(nn.Module):
-    """Blocks of 3x3 convolution, activation and 2x2 max-pooling, then one linear layer.
+    """Blocks of 3x3 convolution, 2x2 max-pooling and activation, then one linear layer.
+
+    A rising activation commutes with the maximum, and after it has a quarter of the work.
 
     Parameters
     ----------
@@ -93,5 +95,5 @@ class ConvNet(nn.Module):
             h = convolution(h)
             if self.norms:
                 h = self.norms[index](h)
-            h = self.pools[index](self.activation.function(h))
+            h = self.activation.function(self.pools[index](h))
         return self.head(self.dropout(h.flatten(1)))
