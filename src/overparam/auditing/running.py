@@ -234,6 +234,7 @@ class _Run:
     not_run: list[dict[str, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     treated: list[tuple[registry.Entry, Candidate]] = field(default_factory=list)
+    afterwords: list[tuple[dict[str, Any], Answer]] = field(default_factory=list)
 
     def run(self) -> Audit:
         """All stages in the order of their value for the reader."""
@@ -245,6 +246,8 @@ class _Run:
             self._finding(entry)
         for entry in self._wanted(registry.TREATMENTS, "treatment"):
             self._treatment(entry)
+        for finding, answer in self.afterwords:
+            finding["details"] += answer.afterword()
         own = self._own_model()
         candidates = self._candidates(own)
         if not candidates:
@@ -367,6 +370,7 @@ class _Run:
             self.figures[figure] = answer.evidence.figure
             self.captions[figure] = {"title": entry.title, "caption": answer.caption}
         self.findings.append(finding_entry(entry, answer=answer, figure=figure, seconds=took))
+        self.afterwords.append((self.findings[-1], answer))
 
     def _treatment(self, entry: registry.Entry) -> None:
         context = self.context

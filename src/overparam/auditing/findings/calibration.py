@@ -83,13 +83,14 @@ def calibration(context: Context) -> Answer:
         evidence,
         headline,
         action,
-        details=[*_gap_sentences(context), _overlap_sentence(context), *_mixup_sentence(context)],
+        details=[*_gap_sentences(context), _overlap_sentence(context)],
         caption="Accuracy against confidence on validation rows, all seeds; the diagonal is ideal.",
         extra={
             "temperature": temperature,
             "ece_before": ece_before,
             "ece_after": ece_after,
         },
+        afterword=lambda: mixup_against_temperature(context),
     )
 
 
@@ -183,6 +184,22 @@ def _overlap_sentence(context: Context) -> str:
     )
 
 
-def _mixup_sentence(context: Context) -> list[str]:
-    """How the Mixup-trained twin compares; filled in once treatments have run."""
-    return ["Whether a Mixup-trained twin does better stands under treatments."]
+def mixup_against_temperature(context: Context) -> list[str]:
+    """Whether Mixup-trained twins have a lower log loss than the scaled nets, seed by seed."""
+    if "mixup" not in context.treated:
+        return []
+    loss = METRICS["log_loss"]
+    twins = context.treated["mixup"].predictions
+    rows = [
+        np.stack([loss.gains(y, m) - loss.gains(y, s) for m, s in zip(twin, scaled, strict=False)])
+        for y, twin, scaled in zip(
+            _targets(context), twins, scaled_probabilities(context), strict=True
+        )
+    ]
+    gain = over_splits(rows, context.n_train)
+    low, high = gain.interval()
+    what = "lower than" if low > 0 else "higher than" if high < 0 else "no different from"
+    return [
+        f"The log loss of the Mixup-trained twin is {what} that of the net scaled by one "
+        f"temperature: {-gain.value:+.3f} nats ({-high:+.3f} to {-low:+.3f})."
+    ]
