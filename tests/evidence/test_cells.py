@@ -158,7 +158,7 @@ def test_workers_of_a_killed_run_stop_too(package):
     run = package.start(GRID, seconds=0.4)
     wait_for(lambda: len(package.computed()) >= 3)
     run.send_signal(signal.SIGKILL)
-    run.communicate(timeout=10)  # returns when nobody holds the pipes any more
+    run.communicate(timeout=60)  # returns when nobody holds the pipes any more
     before = package.computed()
     package.output(GRID)
     assert len(before) < 8

@@ -57,7 +57,10 @@ def _binary_auc(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
 
 
 def _r2(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    return 1 - (y - p[:, 0]) ** 2 / max(float(np.var(y)), TINY)
+    squares, spread = (y - p[:, 0]) ** 2, (y - y.mean()) ** 2
+    variance = max(float(spread.mean()), TINY)
+    unexplained = squares.mean() / variance
+    return 1 - unexplained - (squares - unexplained * spread) / variance
 
 
 def _rmse(y: np.ndarray, p: np.ndarray) -> np.ndarray:
