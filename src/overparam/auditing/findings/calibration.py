@@ -83,7 +83,11 @@ def calibration(context: Context) -> Answer:
         evidence,
         headline,
         action,
-        details=[*_gap_sentences(context), _overlap_sentence(context), *_mixup_sentence(context)],
+        details=[
+            _gap_sentence(context),
+            _overlap_sentence(context),
+            "Whether a Mixup-trained twin does better stands under treatments.",
+        ],
         caption="Accuracy against confidence on validation rows, all seeds; the diagonal is ideal.",
         extra={
             "temperature": temperature,
@@ -158,16 +162,16 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
     )
 
 
-def _gap_sentences(context: Context) -> list[str]:
+def _gap_sentence(context: Context) -> str:
     figures_of = replicas(context).figures
     gap = float(np.mean([f["gap_mean"].mean() for f in figures_of]))
     over = float(np.mean([f["gap_over_log_k"].mean() for f in figures_of]))
     k = len(context.dataset.classes)
-    return [
+    return (
         f"On its training rows the label's logit leads the next one by {gap:.1f} on average; "
         f"{100 * over:.0f} % of rows have a gap above log {k} = {np.log(k):.2f}, which is what the "
         "paper calls interpolation."
-    ]
+    )
 
 
 def _overlap_sentence(context: Context) -> str:
@@ -181,8 +185,3 @@ def _overlap_sentence(context: Context) -> str:
         f"Estimated overlap of the classes: {100 * value:.0f} % of rows ({100 * low:.0f} to "
         f"{100 * high:.0f} %). No temperature can mend the part of the error that overlap causes."
     )
-
-
-def _mixup_sentence(context: Context) -> list[str]:
-    """How the Mixup-trained twin compares; filled in once treatments have run."""
-    return ["Whether a Mixup-trained twin does better stands under treatments."]
