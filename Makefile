@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export XDG_CACHE_HOME := $(CACHE)
 export OVERPARAM_CACHE := $(CACHE)/overparam
 export TORCHINDUCTOR_CACHE_DIR := $(CACHE)/inductor
-export SKRUB_DATA_DIRECTORY := $(CACHE)/skrub
+export SKB_DATA_DIRECTORY := $(CACHE)/skrub
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help

@@ -234,8 +234,8 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     scale = 1 if options.quick else 3
     tasks = [
-        lambda: mlp_task((16, 32, 32, 2), 32, 40 * scale, goal=10.0),
-        lambda: mlp_task((30, 64, 64, 2), 64, 30 * scale, goal=4.5),
+        lambda: mlp_task((16, 32, 32, 2), 32, 80 * scale, goal=10.0),
+        lambda: mlp_task((30, 64, 64, 2), 64, 40 * scale, goal=4.5),
         lambda: mlp_task((64, 128, 128, 10), 64, 15 * scale, goal=1.45),
         lambda: conv_task(5 * scale),
     ]

@@ -22,9 +22,9 @@ budget did not reach is `not_run`. `--only OP002` runs one of them, `--ignore OP
 """
 TREATMENTS = """# Treatments
 
-What `overparam audit` tries against the baseline net: the same splits, the same seeds, scored on the
-validation rows, with intervals corrected for their number (Holm). A treatment `helps` or `hurts`
-when its interval lies on one side of zero.
+What `overparam audit` tries against the baseline net: the same splits, the same seeds, scored on
+the validation rows, with intervals corrected for their number (Holm). A treatment `helps` or
+`hurts` when its interval lies on one side of zero.
 """
 
 

@@ -59,6 +59,12 @@ def test_a_part_of_a_view_is_prepared_like_the_whole():
     assert np.array_equal(view.take(np.array([5, 2])).X, view.X[[5, 2]])
 
 
+def test_the_same_rows_differ_when_other_rows_taught():
+    data, rows = images(), np.arange(5)
+    X = data.view(rows, np.arange(60)).X
+    assert not np.array_equal(X, data.view(rows, np.arange(60, 120)).X)
+
+
 def test_arrays_are_computed_once_and_bytes_stay_bytes():
     data = images()
     view = data.split(0).train

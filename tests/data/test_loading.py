@@ -105,6 +105,7 @@ def test_a_test_source_is_the_test_part(houses, tmp_path):
     assert [len(split.train), len(split.validation)] == [90, 30]
     grouped = load(houses, "kind", test=tmp_path / "later.csv", group="street")
     assert np.array_equal(grouped.split(0).test.rows, data.test_rows)
+    assert grouped.group[120:].min() > grouped.group[:120].max()
 
 
 def test_labels_of_the_test_source_that_are_missing_are_counted(houses):

@@ -115,6 +115,13 @@ def test_few_large_groups_still_fill_every_part():
     assert min(len(parts.train), len(parts.validation), len(parts.test)) == 30
 
 
+def test_large_and_small_groups_are_spread_evenly():
+    group = np.repeat(np.arange(105), [40] * 5 + [2] * 100)
+    for seed in range(20):
+        parts = draw(Layout(np.zeros(400, int), np.arange(400), group), seed)
+        assert [len(parts.train), len(parts.validation), len(parts.test)] == [240, 80, 80]
+
+
 def test_the_bulk_of_equal_rows_trains():
     equal = np.concatenate([np.zeros(80, int), np.arange(1, 21)])
     for seed in range(20):
@@ -167,7 +174,7 @@ def test_folds_hold_each_row_once_and_keep_equal_rows_together(layout, k):
 
 
 def test_folds_are_stratified():
-    stratum = np.repeat([0, 1], [90, 10])
+    stratum = np.random.default_rng(0).permutation(np.repeat([0, 1], [90, 10]))
     for _, held in folds(Layout(stratum, np.arange(100)), np.arange(100), 5, 3):
         assert (stratum[held] == 1).sum() == 2
 

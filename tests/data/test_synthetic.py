@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from overparam.data.synthetic import make_overlap_mixture, overlap_mixture
+from overparam.data.synthetic import (
+    make_overlap_mixture,
+    make_shifted_gaussians,
+    overlap_mixture,
+)
 
 
 def test_the_conditionals_are_those_of_bayes_rule():
@@ -56,3 +60,20 @@ def test_seeds_change_the_sample_not_the_distribution():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_overlap_mixture(**{"k": 2, "n_per_class": 5, **arguments})
+
+
+def test_shifted_gaussians_have_the_conditionals_of_bayes_rule():
+    data = make_shifted_gaussians(300, 0.4, dim=5, seed=3)
+    density = np.stack(
+        [multivariate_normal(np.full(5, mean)).pdf(data.X) for mean in (0.0, 0.4)], axis=1
+    )
+    np.testing.assert_allclose(data.conditional, density / density.sum(1, keepdims=True), rtol=1e-9)
+
+
+def test_shifted_gaussians_have_fair_labels_and_the_mean_that_is_asked_for():
+    data = make_shifted_gaussians(20_000, 0.25, dim=4, seed=0)
+    assert data.y.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(20_000))
+    np.testing.assert_allclose(data.X[data.y == 1].mean(0), 0.25, atol=4 / np.sqrt(10_000))
+    np.testing.assert_allclose(data.X[data.y == 0].mean(0), 0.0, atol=4 / np.sqrt(10_000))
+    with pytest.raises(ValueError, match="n and dim must be integers >= 1; got 0 and 300"):
+        make_shifted_gaussians(0, 0.25)

@@ -83,7 +83,7 @@ def test_tensors_are_accepted():
 
 def test_rows_all_correct_drive_the_temperature_to_the_lower_bound():
     logits, _ = sample()
-    with pytest.warns(UserWarning, match="lies at a bound .* all correct"):
+    with pytest.warns(UserWarning, match="lies at the lower bound, .* all correct"):
         scaler = TemperatureScaling().fit(logits, logits.argmax(1))
     assert scaler.at_bound_
     assert scaler.temperature_ == pytest.approx(1e-2)
@@ -91,10 +91,26 @@ def test_rows_all_correct_drive_the_temperature_to_the_lower_bound():
 
 def test_logits_without_information_drive_it_to_the_upper_bound():
     logits, _ = sample()
-    with pytest.warns(UserWarning, match="lies at a bound .* no information"):
+    with pytest.warns(UserWarning, match="lies at the upper bound, .* no information"):
         scaler = TemperatureScaling().fit(logits, logits.argmin(1))
     assert scaler.at_bound_
     assert scaler.temperature_ == pytest.approx(1e3)
+
+
+def test_the_bound_that_is_named_is_the_one_that_binds():
+    logits, y = sample(sharpness=4.0)  # the optimum is 4
+    with pytest.warns(UserWarning, match="temperature 5 lies at the lower bound"):
+        TemperatureScaling(bounds=(5, 50)).fit(logits, y)
+    with pytest.warns(UserWarning, match=r"temperature 0.5 lies at the upper bound"):
+        TemperatureScaling(bounds=(0.1, 0.5)).fit(logits, y)
+
+
+def test_one_row_can_be_predicted():
+    logits, y = sample()
+    scaler = TemperatureScaling().fit(logits, y)
+    np.testing.assert_array_equal(
+        scaler.predict_proba(logits[:1]), scaler.predict_proba(logits)[:1]
+    )
 
 
 def test_a_converged_fit_does_not_warn():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Answer:
         inconclusive -> tip, fails -> fine.
     extra : mapping
         Further keys of the report's entry, such as `forecast` or `share`.
+    afterword : callable, optional
+        Paragraphs for the details that need the treatments; called once they have run.
     """
 
     evidence: Evidence
@@ -42,6 +44,7 @@ class Answer:
     caption: str = ""
     outcome: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    afterword: Callable[[], Sequence[str]] = tuple
 
     @property
     def resolved_outcome(self) -> str:

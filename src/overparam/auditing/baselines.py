@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,10 +13,11 @@ import skops.io
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from overparam.auditing.net_cells import SplitKey, fit_and_held, subsample
+from overparam.auditing.net_cells import SplitKey, at_most, fit_and_held
 from overparam.data.dataset import Dataset, View
 from overparam.data.preprocessing import Preprocessor
 
@@ -122,28 +124,31 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
     """
     fitted, held = (_like(view, rows) for rows in fit_and_held(view.dataset, view.rows, seed))
     if name == "gradient-boosting":
-        return _boost(_at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
-    fitted, everything = (_at_most(v, MOST_ROWS, seed) for v in (fitted, view))
+        return _boost(at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
+    fitted, everything = (at_most(v, MOST_ROWS, seed) for v in (fitted, view))
     candidates = _candidates(name, view.dataset.task == "classification")
     best, lowest, started = candidates[0], np.inf, perf_counter()
     for model in candidates if len(candidates) > 1 else ():
-        model.fit(fitted.flat, fitted.y)
+        _fit(model, fitted)
         if (loss := _loss(held, predict_view(model, held))) < lowest:
             best, lowest = model, loss
         if perf_counter() - started > seconds / 2:
             break
-    chosen = clone(best).fit(everything.flat, everything.y)
+    chosen = _fit(clone(best), everything)
     few = len(everything) < len(view)
     rows = f"on {len(everything):,} of {len(view):,} rows" if few else ""
     return chosen, ", ".join(filter(None, (_setting(chosen), rows)))
 
 
+def _fit(model: Any, view: View) -> Any:
+    with warnings.catch_warnings():
+        # A logistic regression that is not quite converged is as good a baseline.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(view.flat, view.y)
+
+
 def _like(view: View, rows: np.ndarray) -> View:
     return view.dataset.view(rows, view.fit_rows)
-
-
-def _at_most(view: View, most: int, seed: int) -> View:
-    return _like(view, subsample(view.rows, most, seed))
 
 
 def _candidates(name: str, classification: bool) -> list[BaseEstimator]:
@@ -154,7 +159,7 @@ def _candidates(name: str, classification: bool) -> list[BaseEstimator]:
         case "mean":
             return [DummyRegressor()]
         case "logistic-regression":
-            return [LogisticRegression(C=c, max_iter=200) for c in STRENGTHS]
+            return [LogisticRegression(C=c, max_iter=200, tol=1e-3) for c in STRENGTHS]
         case "ridge-regression":
             return [RidgeCV(np.logspace(-3, 4, 15))]
     kind = KNeighborsClassifier if classification else KNeighborsRegressor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,11 @@ class Build:
         """Plain values, for JSON."""
         return asdict(self)
 
+    def with_rows(self, rows: int) -> Build:
+        """The same with another number of training rows for the nets."""
+        assert self.recipe is not None
+        return replace(self, recipe=self.recipe.but(rows=rows))
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Build:
         """The inverse of `as_dict`."""
@@ -58,6 +63,10 @@ class Candidate:
         Seconds of one thread to fit it once on one split.
     setting : str
         What was chosen for it, in words.
+    nets, nets_on_test, baseline
+        Weights of its nets (as `final_fits.Parts` holds them) with their mean prediction of the
+        test rows, and the baseline in the skops format: both fitted on the first split's training
+        rows, where they were kept.
     """
 
     name: str
@@ -66,3 +75,6 @@ class Candidate:
     predictions: Sequence[np.ndarray] = field(repr=False)
     seconds: float
     setting: str = ""
+    nets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    nets_on_test: np.ndarray | None = field(default=None, repr=False)
+    baseline: bytes | None = field(default=None, repr=False)

@@ -17,7 +17,7 @@ from overparam.auditing.net_cells import SplitKey
 from overparam.auditing.plan import Plan
 from overparam.auditing.recipes import ModuleFactory, Recipe
 from overparam.data.dataset import Dataset, Split
-from overparam.evidence.cells import CellFailure, call_many
+from overparam.evidence.cells import CellFailure, CellResult, call_many
 
 
 class StageFailed(RuntimeError):  # noqa: N818  it tells what happened to the cells
@@ -34,8 +34,8 @@ class Context:
         The user's own module factory, where it is not importable by name.
     memory : dict
         Measurements already taken in this process, by name (see `measurements`).
-    baselines : dict
-        Baselines fitted so far, by name.
+    baselines, treated : dict
+        Baselines fitted and treatments tried so far, by name.
     """
 
     dataset: Dataset
@@ -46,6 +46,7 @@ class Context:
     say: Callable[[str], None] = lambda text: None
     memory: dict[str, Any] = field(default_factory=dict)
     baselines: dict[str, Candidate] = field(default_factory=dict)
+    treated: dict[str, Candidate] = field(default_factory=dict)
 
     @property
     def classification(self) -> bool:
@@ -88,13 +89,25 @@ class Context:
         """
         if estimate is not None:
             self.check_affordable(stage, estimate / self.plan.jobs)
-        results = call_many(function, [dict(a) for a in arguments], label=label)
-        failed = [r for r in results if isinstance(r, CellFailure)]
-        done = [r for r in results if not isinstance(r, CellFailure)]
-        self.ledger.charge(stage, sum(r.seconds for r in done) / self.plan.jobs)
-        if failed:
-            raise StageFailed(f"{label}: {failed[0].error}")
-        return [dict(r.value) for r in done]
+        results = self.outcomes(stage, function, arguments, label=label)
+        for result in results:
+            if isinstance(result, CellFailure):
+                raise StageFailed(f"{label}: {result.error}")
+        return [dict(result.value) for result in results if isinstance(result, CellResult)]
+
+    def outcomes(
+        self,
+        stage: str,
+        function: Callable[..., dict[str, Any]],
+        arguments: Sequence[Mapping[str, Any]],
+        *,
+        label: str,
+    ) -> list[CellResult | CellFailure]:
+        """Run cells in parallel and charge what they took; a cell that failed says so."""
+        results = call_many(function, arguments, label=label)
+        took = sum(r.seconds for r in results if isinstance(r, CellResult))
+        self.ledger.charge(stage, took / self.plan.jobs)
+        return results
 
     def check_affordable(self, stage: str, seconds: float) -> None:
         """Raise `NotAffordable` unless `seconds` of wall-clock time fit into the share."""

@@ -12,25 +12,30 @@ from typing import Any
 
 import torch
 
-RATE = 12e9  # floating-point operations a second of one thread, in training
-STEP_OVERHEAD = 1.2e-3  # seconds a step for all members of a stack
-LOOP_OVERHEAD = 0.9e-3  # seconds a step and member where members run one after the other
+RATE = 20e9  # floating-point operations a second of one thread, in training
+STEP_OVERHEAD = 0.5e-3  # seconds a step for all members of a stack
+LOOP_OVERHEAD = 1.4e-3  # seconds a step and member where members run one after the other
 OPTIMIZER_BYTES = 60  # bytes moved a parameter and step by AdamW with its gradient
-BANDWIDTH = 8e9  # bytes a second of one thread
+BANDWIDTH = 30e9  # bytes a second of one thread, from its caches
+
+_CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 
 
 def multiply_adds(module: torch.nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-adds of one example of `shape` through the linear and convolutional layers."""
-    count = 0
+    """Multiply-adds of the forward pass for one example of `shape`.
+
+    A convolution's weights are used once a place of its output, all other matrices once.
+    """
+    count = sum(p.numel() for p in module.parameters() if p.dim() > 1)
 
     def add(layer: Any, inputs: Any, output: torch.Tensor) -> None:
-        """Each number of the output costs the weights of one output unit or channel."""
         nonlocal count
-        count += layer.weight[0].numel() * output[0].numel()
+        count += layer.weight.numel() * (output[0, 0].numel() - 1)
 
-    counted = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
     hooks = [
-        layer.register_forward_hook(add) for layer in module.modules() if isinstance(layer, counted)
+        layer.register_forward_hook(add)
+        for layer in module.modules()
+        if isinstance(layer, _CONVOLUTIONS)
     ]
     training = module.training
     try:
@@ -53,14 +58,15 @@ def training_seconds(
     batch_size: int,
     members: int,
     stacked: bool,
+    predicted: int = 0,
 ) -> float:
     """Seconds of one thread to train `members` nets: arithmetic, optimiser, and a step's overhead.
 
     Forward and backward together are three times the forward pass, a multiply-add is two
-    operations.
+    operations. `predicted` rows are passed forward once by each trained net.
     """
     steps = epochs * rows / batch_size
-    arithmetic = members * epochs * rows * 6 * multiply_adds / RATE
+    arithmetic = members * (3 * epochs * rows + predicted) * 2 * multiply_adds / RATE
     optimizer = members * steps * parameters * OPTIMIZER_BYTES / BANDWIDTH
     overhead = steps * (STEP_OVERHEAD if stacked else members * LOOP_OVERHEAD)
     return arithmetic + optimizer + overhead

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.auditing.net_cells import SCORED_TEST, SCORED_VALIDATION
 from overparam.auditing.plan import Plan
 from overparam.data.dataset import Dataset
 from overparam.data.leakage import duplicates, leakage
@@ -21,6 +22,8 @@ def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
         counts = np.bincount(dataset.y, minlength=len(dataset.classes)).tolist()
     outputs = len(dataset.classes) or 1
     fitted = plan.baseline.rows
+    whole = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
+    scored = {"validation": SCORED_VALIDATION, "test": SCORED_TEST}
     return {
         "name": dataset.name,
         "source": dataset.source,
@@ -36,11 +39,7 @@ def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
             {"name": name, "rows": count}
             for name, count in zip(dataset.classes, counts, strict=True)
         ],
-        "split": {
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "test": len(split.test),
-        },
+        "split": whole,
         "dropped": [
             {"kind": d.kind, "name": d.name, "count": d.count, "reason": d.reason}
             for d in dataset.dropped
@@ -51,7 +50,16 @@ def describe(dataset: Dataset, plan: Plan) -> dict[str, Any]:
         "duplicates": duplicates(dataset),
         "roles": dict(dataset.roles),
         "routing": split.preprocessor.routing,
-        "notes": [*dataset.notes, *_imbalance(counts)],
+        "notes": [
+            *dataset.notes,
+            *_imbalance(counts),
+            *plan.choices,
+            *(
+                f"{most:,} of {whole[part]:,} {part} rows are scored"
+                for part, most in scored.items()
+                if whole[part] > most
+            ),
+        ],
         "overparameterisation": {
             "parameters": plan.baseline_parameters,
             "rows": fitted,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import skops.io
 
-from overparam.auditing.baselines import fit_baseline, predict_view
+from overparam.auditing.baselines import fit_baseline
 from overparam.auditing.findings.calibration import fitted_temperature
 from overparam.auditing.net_cells import fit_and_held, subsample, train
 from overparam.auditing.recipes import from_dict
@@ -61,17 +61,11 @@ def fit_final_nets(
 
 
 def fit_final_baseline(
-    dataset: Dataset,
-    rows: np.ndarray,
-    predict_rows: np.ndarray,
-    name: str,
-    seconds: float,
-    seed: int,
+    dataset: Dataset, rows: np.ndarray, name: str, seconds: float, seed: int
 ) -> dict[str, Any]:
-    """Cell: fit a baseline on `rows` and predict `predict_rows`; the model as bytes."""
+    """Cell: fit a baseline on `rows`; the model as bytes."""
     model, setting = fit_baseline(name, dataset.view(rows, rows), seed, seconds)
     return {
-        "predictions": predict_view(model, dataset.view(predict_rows, rows)),
         "setting": setting,
         "model": np.frombuffer(skops.io.dumps(model), dtype=np.uint8),
     }

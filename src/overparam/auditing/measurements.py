@@ -228,7 +228,8 @@ def out_of_fold_predictions(
             out_of_fold,
             cells,
             label=f"out-of-fold nets ({name})",
-            estimate=n_folds * FOLD_SEEDS * cost_of_one(context, recipe),
+            estimate=n_folds * FOLD_SEEDS * cost_of_one(context, recipe)
+            + FOLD_SEEDS * len(rows) / 1000 * context.plan.seconds["a_thousand_predictions"],
         )
         order = np.concatenate([r["rows"] for r in results])
         p = np.concatenate([context.probabilities(r["logits"]).mean(axis=0) for r in results])

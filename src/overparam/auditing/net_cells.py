@@ -8,7 +8,7 @@ that do not use it, so that they differ by their recipe alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from overparam.training.ensemble import Ensemble
 from overparam.training.mixup import MixupTransform
 
 HELD_FOLDS = 10  # one of ten parts of the training rows is held out
+SCORED_VALIDATION = 10_000  # rows; an accuracy is then known to a point, and often to a third
+SCORED_TEST = 50_000
 PATIENCE = 0.2  # of the epochs, without improvement, before a member is stopped
 
 
@@ -37,11 +39,20 @@ class SplitKey:
     index: int = 0
     repeats: int = 1
 
-    def of(self, dataset: Dataset) -> Split:
-        """The split itself; the same object for the same key within a process."""
+    def whole(self, dataset: Dataset) -> Split:
+        """The split with all rows."""
         if self.repeats == 1:
             return dataset.split(self.seed)
         return dataset.repeated(self.seed, self.repeats)[self.index]
+
+    def of(self, dataset: Dataset) -> Split:
+        """The split with the validation and test rows that are scored."""
+        split = self.whole(dataset)
+        return replace(
+            split,
+            validation=at_most(split.validation, SCORED_VALIDATION, self.seed),
+            test=at_most(split.test, SCORED_TEST, self.seed),
+        )
 
     def as_dict(self) -> dict[str, int]:
         """Plain values, for a cell's arguments."""
@@ -69,6 +80,13 @@ def fit_and_held(dataset: Dataset, train: np.ndarray, seed: int) -> tuple[np.nda
     The last fold: where rows have a time, it fits on all that is older than the latest block.
     """
     return folds(dataset, train, HELD_FOLDS, seed)[-1]
+
+
+def at_most(view: View, most: int, seed: int) -> View:
+    """A view, or a random sample of `most` of its rows."""
+    if len(view) <= most:
+        return view
+    return view.take(np.sort(np.random.default_rng(seed).choice(len(view), most, replace=False)))
 
 
 def subsample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from overparam.auditing.baselines import NAMES
 from overparam.auditing.budget import SHARES
-from overparam.auditing.cost import multiply_adds, training_seconds
+from overparam.auditing.cost import RATE, multiply_adds, training_seconds
+from overparam.auditing.net_cells import SCORED_VALIDATION
 from overparam.auditing.recipes import (
     ModuleFactory,
     Recipe,
@@ -48,7 +50,9 @@ SWEEP_EPOCHS = 150  # long enough for the widest net to fit every label
 TARGET_STEPS = 1500
 EPOCHS = (12, 80)  # fewest and most passes over the data
 FEWEST_ROWS = 2000  # passes are cut before rows fall below this
-BASELINE_SHARE = 0.6  # of the baselines' share, for one tuned baseline over all splits
+# Of the baselines' share, for tuning each kind of them.
+TUNING = {"gradient-boosting": 0.5, "logistic-regression": 0.25}
+LITTLE_TUNING = 0.1
 NETS_FOR_RECIPE = 0.6  # of the nets' share; the width sweep has the rest
 
 
@@ -109,7 +113,7 @@ class Plan:
     decays: tuple[float, ...] = DECAYS
     fractions: tuple[float, ...] = FRACTIONS
     baseline_parameters: int = 0
-    baseline_seconds: float = 0.0
+    baseline_seconds: dict[str, float] = field(default_factory=dict)
     reserve_seconds: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
@@ -148,7 +152,7 @@ def make_plan(
         batch_size=batch_size,
     )
     few = split.train.take(np.arange(min(n_fit, 512)))
-    cost = _CostOf(recipe, few, n_outputs)
+    cost = _CostOf(recipe, few, n_outputs, min(len(split.validation), SCORED_VALIDATION))
     available = SHARES["nets"] * NETS_FOR_RECIPE * options.budget * jobs
     seeds = TREATMENT_SEEDS if repeats == 1 else FEWER_SEEDS
     # Treatments are trainings of the same nets and have a share of their own.
@@ -182,9 +186,13 @@ def make_plan(
         sweep_rows=sweep_rows,
         widths=tuple(widths),
         baseline_parameters=cost.parameters,
-        baseline_seconds=SHARES["baselines"] * options.budget * BASELINE_SHARE * jobs / repeats,
+        baseline_seconds=_baseline_seconds(dataset.task, options.budget, jobs, repeats),
         reserve_seconds=SHARES["reserve"] * options.budget,
-        seconds={"one_net": one, "width_sweep": sweep_seconds},
+        seconds={
+            "one_net": one,
+            "width_sweep": sweep_seconds,
+            "a_thousand_predictions": cost.of_predictions(1000),
+        },
         choices=tuple(choices),
     )
 
@@ -192,7 +200,8 @@ def make_plan(
 class _CostOf:
     """Seconds of one thread of a recipe on this data."""
 
-    def __init__(self, recipe: Recipe, few: View, n_outputs: int) -> None:
+    def __init__(self, recipe: Recipe, few: View, n_outputs: int, scored: int) -> None:
+        self.scored = scored
         X = features(recipe, few)
         factory = module_factory(recipe, few.preprocessor, X)
         net = factory(int(np.prod(X.shape[1:])), n_outputs, 0)
@@ -208,7 +217,12 @@ class _CostOf:
             batch_size=recipe.batch_size,
             members=members,
             stacked=recipe.net != "convolutional",
+            predicted=recipe.rows + self.scored,
         )
+
+    def of_predictions(self, rows: int) -> float:
+        """Seconds of one thread for one net to predict so many rows."""
+        return rows * 2 * self.multiply_adds / RATE
 
 
 def _trainings_of_findings(repeats: int) -> float:
@@ -242,6 +256,16 @@ def _fit_to_budget(
             f"findings and treatments train nets on {recipe.rows:,} of {n_fit:,} training rows"
         )
     return recipe
+
+
+def _baseline_seconds(task: str, budget: float, jobs: int, repeats: int) -> dict[str, float]:
+    """Seconds of one thread for one fit of each baseline; together they fit their share."""
+    share = SHARES["baselines"] * budget
+    # One fit runs in one process: beyond 0.85 of the share more processes do not help it.
+    return {
+        name: min(TUNING.get(name, LITTLE_TUNING) * share * jobs / repeats, 0.85 * share)
+        for name in NAMES[task]
+    }
 
 
 def _sweep_rows(n_fit: int, n_outputs: int, available: float) -> tuple[int, float]:

@@ -18,6 +18,8 @@ from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
 from overparam.nets.tabular import TabularNet
 
+SIDE = 14  # images are brought to about this side by the first convolution's stride
+
 ModuleFactory = Callable[[int, int, int], torch.nn.Module]
 
 
@@ -89,7 +91,10 @@ def module_factory(
         return lambda d, k, seed: MLP(d, k, widths=(width, width), seed=seed)
     if recipe.net == "convolutional":
         c, h, w = preprocessor.shape
-        return lambda d, k, seed: ConvNet((c, h, w), k, channels=(width, 2 * width), seed=seed)
+        stride = max(1, round(min(h, w) / SIDE))
+        return lambda d, k, seed: ConvNet(
+            (c, h, w), k, channels=(width, 2 * width), stride=stride, seed=seed
+        )
     if recipe.net == "tabular":
 
         def tabular(d: int, k: int, seed: int) -> torch.nn.Module:

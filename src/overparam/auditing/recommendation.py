@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import skops.io
 
+from overparam.auditing.baselines import predict_view
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.comparison import crossed
 from overparam.auditing.context import Context
-from overparam.auditing.final_cells import fit_final_baseline, fit_final_nets
-from overparam.auditing.label_quality import OutOfFold, suspects
-from overparam.auditing.measurements import (
-    cost_of_one,
-    out_of_fold_predictions,
-    own_argument,
-)
+from overparam.auditing.final_fits import Parts, fit_baseline_on, fit_nets_on, with_rows
+from overparam.auditing.label_quality import OutOfFold
+from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.metric import also
-from overparam.auditing.treatments.down_weighting import suspect_weights
+from overparam.auditing.saved_model import TRUSTED
 from overparam.evidence.intervals import bootstrap_interval
-
-MEMBERS_A_CELL = 4
-TREES_SHARE = 0.5  # of what is left of the budget, for one fit of boosted trees
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The fitted parts of a recommended model, as plain arrays and values.
-
-    Attributes
-    ----------
-    nets : dict
-        Stacked state and figures of `fit_final_nets`, empty without nets.
-    baseline : bytes or None
-        A fitted baseline in the skops format.
-    predictions : ndarray (n, k)
-        Of the rows that it was asked to predict.
-    rows : ndarray
-        Rows it was fitted on; its preprocessor has learnt from them.
-    """
-
-    build: Build
-    nets: Mapping[str, Any]
-    baseline: bytes | None
-    predictions: np.ndarray
-    rows: np.ndarray
 
 
 def validation_score(context: Context, candidate: Candidate) -> float:
@@ -63,75 +34,65 @@ def best(context: Context, candidates: Sequence[Candidate]) -> Candidate:
     return max(candidates, key=lambda c: round(validation_score(context, c), 6))
 
 
-def fit_parts(
-    context: Context,
-    build: Build,
-    rows: np.ndarray,
-    predict_rows: np.ndarray,
-    *,
-    label: str,
-    found: OutOfFold | None = None,
-) -> Parts:
-    """Fit what `build` says on `rows`, paid by the reserve."""
-    nets: dict[str, Any] = {}
+def fitted_on_training(context: Context, candidate: Candidate) -> tuple[np.ndarray, Parts]:
+    """Predictions (n_test, k) of a candidate fitted on the first split's training rows.
+
+    Baselines, and nets that kept their weights, are not trained again.
+    """
+    split = context.splits[0]
     predictions = []
+    build, nets, baseline = candidate.build, dict(candidate.nets), None
+    if build.recipe is not None:
+        if not nets:
+            build = with_rows(context, build, len(split.train))
+            nets = fit_nets_on(
+                context,
+                build,
+                split.train.rows,
+                split.test.rows,
+                stage="reserve",
+                label="recommended model",
+                found=_suspicious(context, build, split.train.rows, "training part 0"),
+            )
+            predictions.append(context.probabilities(nets.pop("logits")).mean(axis=0))
+        else:
+            assert candidate.nets_on_test is not None
+            predictions.append(candidate.nets_on_test)
+    if build.baseline is not None:
+        baseline = context.baselines[build.baseline].baseline
+        assert baseline is not None
+        model = skops.io.loads(baseline, trusted=list(TRUSTED))
+        predictions.append(predict_view(model, split.test))
+    return np.mean(predictions, axis=0), Parts(build, nets, baseline, split.train.rows)
+
+
+def refitted(context: Context, build: Build) -> Parts:
+    """A build fitted on all labelled rows."""
+    everything = np.arange(context.dataset.n)
+    nets: dict[str, Any] = {}
     baseline = None
     if build.recipe is not None:
-        recipe = build.recipe.but(rows=final_rows(context, build, len(rows)))
-        weights = None
-        if build.downweight and found is not None:
-            suspected = suspects(context.dataset, found)
-            weights = suspect_weights(context.dataset.n, found.rows, suspected)
-        cells = [
-            {
-                "dataset": context.dataset,
-                "rows": rows,
-                "predict_rows": predict_rows,
-                "recipe": recipe.as_dict(),
-                "seeds": list(range(first, min(first + MEMBERS_A_CELL, build.members))),
-                "temperature": build.temperature,
-                "seed": context.plan.seed,
-                **({} if weights is None else {"row_weights": weights}),
-                **own_argument(context, recipe),
-            }
-            for first in range(0, build.members, MEMBERS_A_CELL)
-        ]
-        results = context.cells("reserve", fit_final_nets, cells, label=label)
-        nets = joined(results)
-        predictions.append(context.probabilities(nets["logits"]).mean(axis=0))
+        build = with_rows(context, build, len(everything))
+        nets = fit_nets_on(
+            context,
+            build,
+            everything,
+            everything[:1],
+            stage="reserve",
+            label="refit on all rows",
+            found=_suspicious(context, build, everything, "all rows"),
+        )
     if build.baseline is not None:
-        cell = {
-            "dataset": context.dataset,
-            "rows": rows,
-            "predict_rows": predict_rows,
-            "name": build.baseline,
-            "seconds": context.plan.baseline_seconds * TREES_SHARE,
-            "seed": context.plan.seed,
-        }
-        [result] = context.cells("reserve", fit_final_baseline, [cell], label=label)
-        baseline = result["model"].tobytes()
-        predictions.append(result["predictions"])
-    return Parts(build, nets, baseline, np.mean(predictions, axis=0), rows)
+        baseline = fit_baseline_on(context, build.baseline, everything, label="refit on all rows")
+    return Parts(build, nets, baseline, everything)
 
 
-def joined(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Members of several cells as one stack."""
-    stacked = ("logits", "temperatures")
-    return {
-        name: np.concatenate([r[name] for r in results])
-        if name in stacked or name.startswith("state/")
-        else results[0][name]
-        for name in results[0]
-    }
-
-
-def final_rows(context: Context, build: Build, available: int) -> int:
-    """Rows of the final fit: all, or as many as half of the reserve can train."""
-    assert build.recipe is not None
-    one = cost_of_one(context, build.recipe.but(rows=available)) * build.members
-    seconds = context.plan.reserve_seconds / 2 * context.plan.jobs
-    fewest = min(build.recipe.rows, available)
-    return int(max(fewest, min(available, available * seconds / one)))
+def _suspicious(context: Context, build: Build, rows: np.ndarray, name: str) -> OutOfFold | None:
+    """Out-of-fold predictions of `rows`, where the build weighs suspects down."""
+    if not build.downweight:
+        return None
+    stage = "nets" if name == "training part 0" else "reserve"
+    return out_of_fold_predictions(context, rows, stage=stage, name=name)
 
 
 def measure(
@@ -141,23 +102,12 @@ def measure(
 
     Returns the report's `recommendation` and the fitted parts of the recommended model.
     """
-    split = context.splits[0]
-    found = None
-    if chosen.build.downweight:
-        found = out_of_fold_predictions(
-            context, split.train.rows, stage="nets", name="training part 0"
-        )
-    rows, test = split.train.rows, split.test
-    parts = fit_parts(
-        context, chosen.build, rows, test.rows, label="recommended model", found=found
-    )
-    base = parts
-    if reference.name != chosen.name:
-        base = fit_parts(context, reference.build, rows, test.rows, label="best baseline")
+    test = context.splits[0].test
+    p, parts = fitted_on_training(context, chosen)
+    base = p if reference.name == chosen.name else fitted_on_training(context, reference)[0]
     metric, y = context.metric, test.y
     sign = 1 if metric.greater_is_better else -1
-    gains = metric.gains(y, parts.predictions)
-    base_gains = metric.gains(y, base.predictions)
+    gains, base_gains = metric.gains(y, p), metric.gains(y, base)
     difference = crossed(gains - base_gains)
 
     def ends(scores: np.ndarray) -> list[float]:
@@ -170,15 +120,15 @@ def measure(
         "setting": chosen.setting,
         "metric": metric.name,
         "validation": sign * validation_score(context, chosen),
-        "test": metric(y, parts.predictions),
+        "test": metric(y, p),
         "interval": ends(gains),
         "best_baseline": reference.name,
         "best_baseline_title": reference.title,
-        "best_baseline_test": metric(y, base.predictions),
+        "best_baseline_test": metric(y, base),
         "best_baseline_interval": ends(base_gains),
         "difference": difference.value,
         "difference_interval": list(difference.interval()),
-        "also": also(metric, y, parts.predictions),
+        "also": also(metric, y, p),
         "test_rows": len(y),
     }
     return entry, parts

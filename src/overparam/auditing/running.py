@@ -22,13 +22,14 @@ from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.comparison import over_splits
 from overparam.auditing.context import Context, StageFailed
 from overparam.auditing.facts import describe
+from overparam.auditing.final_fits import expected_seconds
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.measurements import fit_recipe, out_of_fold_predictions, replicas
 from overparam.auditing.metric import Metric, also, choose_metric
 from overparam.auditing.outcome import Audit
 from overparam.auditing.plan import Options, check_same, make_plan, read_plan, write_plan
 from overparam.auditing.recipes import ModuleFactory
-from overparam.auditing.recommendation import best, fit_parts, measure, validation_score
+from overparam.auditing.recommendation import best, measure, refitted, validation_score
 from overparam.auditing.report_entries import (
     finding_entry,
     not_run_entry,
@@ -41,7 +42,7 @@ from overparam.auditing.rows_file import write_rows
 from overparam.auditing.saved_model import save_model, versions
 from overparam.data.dataset import Dataset
 from overparam.data.loading import load
-from overparam.evidence.cells import settings
+from overparam.evidence.cells import CellFailure, CellResult, settings
 from overparam.evidence.errors import UserError
 from overparam.report.audit_page import audit_html
 from overparam.report.document import SCHEMA_VERSION, validate
@@ -233,6 +234,7 @@ class _Run:
     not_run: list[dict[str, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     treated: list[tuple[registry.Entry, Candidate]] = field(default_factory=list)
+    afterwords: list[tuple[dict[str, Any], Answer]] = field(default_factory=list)
 
     def run(self) -> Audit:
         """All stages in the order of their value for the reader."""
@@ -244,6 +246,8 @@ class _Run:
             self._finding(entry)
         for entry in self._wanted(registry.TREATMENTS, "treatment"):
             self._treatment(entry)
+        for finding, answer in self.afterwords:
+            finding["details"] += answer.afterword()
         own = self._own_model()
         candidates = self._candidates(own)
         if not candidates:
@@ -295,32 +299,37 @@ class _Run:
         return wanted
 
     def _baselines(self) -> None:
+        """All of them side by side: the slow ones then share the processes."""
         context = self.context
-        for name in NAMES[context.dataset.task]:
-            cells = [
-                {
-                    "dataset": context.dataset,
-                    "split": key.as_dict(),
-                    "name": name,
-                    "seconds": context.plan.baseline_seconds,
-                }
-                for key in context.split_keys
-            ]
-            before = context.ledger.spent["baselines"]
-            try:
-                results = context.cells("baselines", fit_baseline_cell, cells, label=TITLES[name])
-            except StageFailed as error:
-                self.failed.append(str(error))
-                self.not_run.append({"id": name, "title": TITLES[name], "reason": str(error)})
+        names = NAMES[context.dataset.task]
+        cells = [
+            {
+                "dataset": context.dataset,
+                "split": key.as_dict(),
+                "name": name,
+                "seconds": context.plan.baseline_seconds[name],
+            }
+            for name in reversed(names)
+            for key in context.split_keys
+        ]
+        results = context.outcomes("baselines", fit_baseline_cell, cells, label="baselines")
+        for name in names:
+            mine = [r for c, r in zip(cells, results, strict=True) if c["name"] == name]
+            failed = [r for r in mine if isinstance(r, CellFailure)]
+            if failed:
+                reason = f"{TITLES[name]}: {failed[0].error}"
+                self.failed.append(reason)
+                self.not_run.append({"id": name, "title": TITLES[name], "reason": reason})
                 continue
-            took = (context.ledger.spent["baselines"] - before) * context.plan.jobs / len(cells)
+            done = [r for r in mine if isinstance(r, CellResult)]
             context.baselines[name] = Candidate(
                 name,
                 TITLES[name],
                 Build(baseline=name),
-                [r["validation"][None] for r in results],
-                took,
-                results[0]["setting"],
+                [r.value["validation"][None] for r in done],
+                float(np.mean([r.seconds for r in done])),
+                done[0].value["setting"],
+                baseline=done[0].value["model"].tobytes(),
             )
 
     def _baseline_entry(self, candidate: Candidate) -> dict[str, Any]:
@@ -361,12 +370,15 @@ class _Run:
             self.figures[figure] = answer.evidence.figure
             self.captions[figure] = {"title": entry.title, "caption": answer.caption}
         self.findings.append(finding_entry(entry, answer=answer, figure=figure, seconds=took))
+        self.afterwords.append((self.findings[-1], answer))
 
     def _treatment(self, entry: registry.Entry) -> None:
         context = self.context
         try:
             replicas(context)  # the baseline that it is compared with
-            self.treated.append((entry, entry.function(context)))
+            candidate: Candidate = entry.function(context)
+            context.treated[entry.id] = candidate
+            self.treated.append((entry, candidate))
         except (NotApplicable, NotAffordable) as reason:
             self.not_run.append(not_run_entry(entry, str(reason)))
         except Exception as error:
@@ -422,28 +434,19 @@ class _Run:
             key=lambda c: validation_score(context, c),
         )
         runner_up = rest[-1].title if rest else None
-        refitted = False
+        is_refitted = False
         if context.plan.options.refit:
-            everything = np.arange(context.dataset.n)
-            found = self._out_of_fold() if chosen.build.downweight else None
             try:
-                took = context.ledger.spent["reserve"]  # measuring is the same work on fewer rows
-                context.check_affordable("reserve", took)
-                parts = fit_parts(
-                    context,
-                    chosen.build,
-                    everything,
-                    everything[:1],
-                    label="refit on all rows",
-                    found=found,
-                )
-                refitted = True
+                seconds = expected_seconds(context, parts.build, context.dataset.n)
+                context.check_affordable("reserve", seconds)
+                parts = refitted(context, chosen.build)
+                is_refitted = True
             except (NotAffordable, StageFailed) as reason:
                 self.not_run.append(
                     {"id": "refit", "title": "refit on all labelled rows", "reason": str(reason)}
                 )
         recommendation |= {
-            "refitted": refitted,
+            "refitted": is_refitted,
             "runner_up": runner_up,
             "why": "It has the best validation score"
             + (f"; {runner_up} comes next." if runner_up else "."),
@@ -453,7 +456,7 @@ class _Run:
             folder / "model",
             context.dataset,
             parts,
-            {"title": chosen.title, "measured": recommendation, "refitted": refitted},
+            {"title": chosen.title, "measured": recommendation, "refitted": is_refitted},
         )
         return recommendation
 
@@ -476,7 +479,9 @@ class _Run:
                     "reason": f"rows.csv has it for {where}: {reason}",
                 }
             )
-        write_rows(self.folder, context.dataset, context.splits[0], found)
+        write_rows(
+            self.folder, context.dataset, context.split_keys[0].whole(context.dataset), found
+        )
 
     def _write(self, document: dict[str, Any]) -> Audit:
         validate(document)

@@ -24,8 +24,8 @@ from scipy.special import softmax
 
 from overparam.auditing.baselines import predict_features
 from overparam.auditing.candidates import Build
+from overparam.auditing.final_fits import Parts
 from overparam.auditing.recipes import ModuleFactory, import_factory, module_factory
-from overparam.auditing.recommendation import Parts
 from overparam.data.dataset import Dataset
 from overparam.data.loading import read_features
 from overparam.data.preprocessing import Preprocessor

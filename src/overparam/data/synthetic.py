@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 
 
 @dataclass(frozen=True)
-class OverlapMixture:
-    """A sample of pairs of classes that overlap, with its exact conditionals.
+class MixtureSample:
+    """A labelled sample of a known distribution, with its exact conditionals.
 
     Attributes
     ----------
     X : ndarray of shape (n, dim)
         Features.
     y : ndarray of shape (n,)
-        Labels; classes 2p and 2p + 1 form pair p.
+        Labels 0..k-1.
     conditional : ndarray of shape (n, k)
         P(y = c | x), exact.
     """
@@ -36,14 +36,14 @@ def make_overlap_mixture(
     spacing: float = 12.0,
     offset: float = 6.0,
     seed: int = 0,
-) -> OverlapMixture:
+) -> MixtureSample:
     """Draw k Gaussian-mixture classes in k / 2 pairs that share a component.
 
-    The pair p is centred at `spacing` times the p-th of a set of orthonormal directions. With
-    probability `overlap` a row is drawn at the centre, whatever its label (there the label is a
-    fair coin), otherwise at the centre minus (even class) or plus (odd class) `offset` times one
-    more direction. All noise is unit Gaussian. The directions depend on `k` and `dim` only, so that
-    samples of different seeds come from one distribution.
+    Classes 2p and 2p + 1 form pair p, centred at `spacing` times the p-th of a set of orthonormal
+    directions. With probability `overlap` a row is drawn at the centre, whatever its label (there
+    the label is a fair coin), otherwise at the centre minus (even class) or plus (odd class)
+    `offset` times one more direction. All noise is unit Gaussian. The directions depend on `k` and
+    `dim` only, so that samples of different seeds come from one distribution.
 
     Parameters
     ----------
@@ -76,10 +76,36 @@ def make_overlap_mixture(
     y = np.repeat(np.arange(k), n_per_class)
     apart = rng.random(len(y)) >= overlap
     X = centres[y] + apart[:, None] * side[y] + rng.standard_normal((len(y), dim))
-    return OverlapMixture(X, y, _conditional(X, centres, side, overlap))
+    return MixtureSample(X, y, _conditional(X, centres, side, overlap))
 
 
 overlap_mixture = make_overlap_mixture
+
+
+def make_shifted_gaussians(n: int, mean: float, *, dim: int = 300, seed: int = 0) -> MixtureSample:
+    """Draw two unit Gaussian classes of equal prior, the second with `mean` in every coordinate.
+
+    The distance of the centres is `mean` sqrt(`dim`) standard deviations, and
+    P(y = 1 | x) = expit(mean * sum(x) - dim * mean^2 / 2).
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    mean : float
+        Mean of each coordinate of class 1; class 0 is centred at the origin.
+    dim : int
+        Number of features.
+    seed : int
+        Seed of the sample.
+    """
+    if n < 1 or dim < 1:
+        raise ValueError(f"n and dim must be integers >= 1; got {n!r} and {dim!r}.")
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    X = rng.standard_normal((n, dim)) + mean * y[:, None]
+    log_odds = mean * X.sum(axis=1) - dim * mean**2 / 2
+    return MixtureSample(X, y, np.stack([expit(-log_odds), expit(log_odds)], axis=1))
 
 
 def _conditional(

@@ -14,11 +14,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from overparam.diagnostics.probability_inputs import as_array
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000  # the interval is then within 3 points
 
 
 def nearest_disagreement(X: Any, y: Any, *, seed: int = 0) -> np.ndarray:
-    """Whether each row's nearest other row has another label, (n,) bool; at most 20,000 rows.
+    """Whether each row's nearest other row has another label, (n,) bool; at most 5,000 rows.
 
     Brute force in blocks: O(n^2 d) time.
     """

@@ -16,16 +16,17 @@ def as_array(values: Any) -> np.ndarray:
     return np.asarray(values)
 
 
-def check_scores(scores: Any, name: str = "logits") -> np.ndarray:
-    """Finite real scores of shape (n, k), n >= 2 and k >= 2, as float64."""
+def check_scores(scores: Any, name: str = "logits", least_rows: int = 2) -> np.ndarray:
+    """Finite real scores of shape (n, k), n >= `least_rows` and k >= 2, as float64."""
     array = as_array(scores)
     if array.ndim != 2:
         hint = " For two classes stack [1 - p, p]." if array.ndim == 1 else ""
         raise ValueError(f"{name} must have shape (n, k); got shape {array.shape}.{hint}")
     if array.shape[1] < 2:
         raise ValueError(f"{name} must have at least 2 classes; got {array.shape[1]}.")
-    if array.shape[0] < 2:
-        raise ValueError(f"{name} must have at least 2 rows; got {array.shape[0]}.")
+    if array.shape[0] < least_rows:
+        rows = "row" if least_rows == 1 else "rows"
+        raise ValueError(f"{name} must have at least {least_rows} {rows}; got {array.shape[0]}.")
     array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])

@@ -106,25 +106,32 @@ class TemperatureScaling(BaseEstimator):
         self.nll_before_ = _cross_entropy(z, targets)
         self.nll_after_ = _cross_entropy(beta * z, targets)
         if self.at_bound_:
-            why = "calibration rows are all correct" if beta > 1 else "logits carry no information"
+            if beta == 1 / low:
+                why = "lower bound, as when the calibration rows are all correct"
+            else:
+                why = "upper bound, as when the logits carry no information"
             warnings.warn(
-                f"temperature {self.temperature_:g} lies at a bound of {tuple(self.bounds)}: the "
-                f"{why}. More calibration rows or wider bounds would move it.",
+                f"temperature {self.temperature_:g} lies at the {why}; bounds were "
+                f"{tuple(self.bounds)}. More calibration rows or wider bounds would move it.",
                 stacklevel=2,
             )
         return self
 
     def transform(self, logits: Any) -> np.ndarray:
         """Logits divided by the fitted temperature, (n, k)."""
-        return check_scores(np.atleast_2d(logits)) / self._fitted_temperature()
+        return self._scores(logits) / self._fitted_temperature()
 
     def predict_proba(self, logits: Any) -> np.ndarray:
         """Calibrated probabilities, (n, k). The arg-max of a row never changes."""
-        return softmax(check_scores(logits) / self._fitted_temperature())
+        return softmax(self.transform(logits))
 
     def predict(self, logits: Any) -> np.ndarray:
         """The class of the largest logit, (n,)."""
-        return check_scores(logits).argmax(axis=1)
+        return self._scores(logits).argmax(axis=1)
+
+    @staticmethod
+    def _scores(logits: Any) -> np.ndarray:
+        return check_scores(logits, least_rows=1)  # fitting needs two rows, predicting one
 
     def _fitted_temperature(self) -> float:
         if not hasattr(self, "temperature_"):

@@ -20,7 +20,8 @@ class Activation:
     function : callable
         `a = function(z)`, elementwise.
     backward : callable
-        `backward(g, z, a)` is `g * function'(z)`, given the output `a` as well.
+        `backward(g, z, a)` is `g * function'(z)`, given the output `a` as well, over which it may
+        write.
     in_place : callable, optional
         The function written over its argument, where `backward` needs the output only.
     """
@@ -31,10 +32,18 @@ class Activation:
 
 
 ACTIVATIONS = {
-    "relu": Activation(torch.relu, lambda g, z, a: _aten.threshold_backward(g, a, 0), torch.relu_),
-    "tanh": Activation(torch.tanh, lambda g, z, a: _aten.tanh_backward(g, a), torch.tanh_),
+    "relu": Activation(
+        torch.relu,
+        lambda g, z, a: _aten.threshold_backward.grad_input(g, a, 0, grad_input=a),
+        torch.relu_,
+    ),
+    "tanh": Activation(
+        torch.tanh, lambda g, z, a: _aten.tanh_backward.grad_input(g, a, grad_input=a), torch.tanh_
+    ),
     "sigmoid": Activation(
-        torch.sigmoid, lambda g, z, a: _aten.sigmoid_backward(g, a), torch.sigmoid_
+        torch.sigmoid,
+        lambda g, z, a: _aten.sigmoid_backward.grad_input(g, a, grad_input=a),
+        torch.sigmoid_,
     ),
     "gelu": Activation(torch.nn.functional.gelu, lambda g, z, a: _aten.gelu_backward(g, z)),
     "silu": Activation(torch.nn.functional.silu, lambda g, z, a: _aten.silu_backward(g, z)),

@@ -12,7 +12,9 @@ from overparam.nets.seeding import seeded
 
 
 class ConvNet(nn.Module):
-    """Blocks of 3x3 convolution, activation and 2x2 max-pooling, then one linear layer.
+    """Blocks of 3x3 convolution, 2x2 max-pooling and activation, then one linear layer.
+
+    A rising activation commutes with the maximum, and after it has a quarter of the work.
 
     Parameters
     ----------
@@ -21,6 +23,9 @@ class ConvNet(nn.Module):
     n_outputs : int
     channels : sequence of int
         Channels of each block. A side of 1 is not pooled further.
+    stride : int
+        Step of the first convolution: 2 makes a network of large images four times cheaper. Its
+        kernel is as wide as needed to see every pixel.
     activation : str or callable
         See `nets.activations`.
     batch_norm : bool
@@ -46,6 +51,7 @@ class ConvNet(nn.Module):
         shape: tuple[int, int, int],
         n_outputs: int,
         channels: Sequence[int] = (16, 32),
+        stride: int = 1,
         activation: str | Callable[[Tensor], Tensor] = "relu",
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -56,6 +62,8 @@ class ConvNet(nn.Module):
             raise ValueError(f"shape must be (channels, height, width), each >= 1; got {shape!r}.")
         if not channels or min(channels) < 1:
             raise ValueError(f"channels must be integers >= 1; got {tuple(channels)}.")
+        if stride < 1 or stride > min(shape[1:]):
+            raise ValueError(f"stride must be in 1 .. the smaller side; got {stride!r}.")
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1); got {dropout!r}.")
         self.shape = tuple(shape)
@@ -66,7 +74,12 @@ class ConvNet(nn.Module):
             self.norms = nn.ModuleList()
             self.pools = nn.ModuleList()
             for outputs in channels:
-                self.convolutions.append(nn.Conv2d(inputs, outputs, 3, padding=1))
+                reach = stride // 2 * 2 + 1 if stride > 2 else 3
+                self.convolutions.append(
+                    nn.Conv2d(inputs, outputs, reach, stride=stride, padding=reach // 2)
+                )
+                height, width = -(-height // stride), -(-width // stride)
+                stride = 1
                 if batch_norm:
                     self.norms.append(nn.BatchNorm2d(outputs))
                 pool = (min(2, height), min(2, width))
@@ -82,5 +95,5 @@ class ConvNet(nn.Module):
             h = convolution(h)
             if self.norms:
                 h = self.norms[index](h)
-            h = self.pools[index](self.activation.function(h))
+            h = self.activation.function(self.pools[index](h))
         return self.head(self.dropout(h.flatten(1)))

@@ -22,6 +22,7 @@ from overparam.nets.seeding import seeded
 EMBEDDINGS = ("piecewise", "periodic", None)
 
 _EPS = 1e-5
+_QUANTILE_ROWS = 10_000
 
 
 class TabularNet(nn.Module):
@@ -108,8 +109,13 @@ class TabularNet(nn.Module):
             self.head = nn.Linear(width, n_outputs)
 
     def fit_scaling(self, X: Any) -> TabularNet:
-        """Take scales, and the bins of piecewise embeddings, from training rows (n, n_features)."""
-        numbers = np.asarray(X, dtype=np.float64)[:, list(self.numeric)]
+        """Take scales, and the bins of piecewise embeddings, from training rows (n, n_features).
+
+        Quantiles come from at most 10,000 evenly spaced rows, so that many members cost little.
+        """
+        rows = np.asarray(X)
+        rows = rows[:: math.ceil(len(rows) / _QUANTILE_ROWS)]
+        numbers = rows[:, list(self.numeric)].astype(np.float64)
         if numbers.size:
             self.scaling.fit(numbers)
             if self.embedding is not None:

@@ -104,6 +104,7 @@ class Ensemble:
         self.device = torch.device("cpu" if device is None else device)
         self.dtype = dtype
         self._factory = module_factory
+        self._example = self._build(self.seeds[0])
         modules = (self._build(seed) for seed in self.seeds)
         self._state = StackedState.from_modules(modules, self.device, dtype)
         self.diverged = np.zeros(len(self.seeds), dtype=bool)
@@ -277,7 +278,7 @@ class Ensemble:
         out = np.empty((len(self), len(x), self.n_outputs), dtype=_numpy_dtype(self.dtype))
         for rows in groups:
             state = self._state if len(rows) == len(self) else self._state.take(rows)
-            program = build_program(self._build(self.seeds[rows[0]]), state, None)
+            program = build_program(self._module(rows), state, None)
             size = block or rows_at_once(state, x[0].numel())
             for first in range(0, len(x), size):
                 part = x[first : first + size]
@@ -297,8 +298,11 @@ class Ensemble:
         return module.to(self.device, self.dtype)
 
     def _plan(self, batch_size: int) -> Literal["stacked", "loop"]:
-        module = self._build(self.seeds[0])
-        return choose_plan(self.plan, module, len(self), batch_size, self.device)
+        return choose_plan(self.plan, self._example, len(self), batch_size, self.device)
+
+    def _module(self, members: list[int]) -> nn.Module:
+        """A module for a program: of one member its own, for it may hold more than tensors."""
+        return self._build(self.seeds[members[0]]) if len(members) == 1 else self._example
 
     def _examples(self, X: Any, y: Any, weights: Any, loss: Any, prefix: str) -> Examples:
         shape = self._shape if prefix else None
@@ -340,7 +344,7 @@ class Ensemble:
         self.diverged = np.zeros(len(self), dtype=bool)
         for number, members in enumerate(groups):
             seeds = [self.seeds[i] for i in members]
-            module = self._build(seeds[0])
+            module = self._module(members)
             streamed = members[:1] if shared else members
             streams = [
                 MinibatchStream(self.seeds[0 if shared else i], supports[i]) for i in streamed
@@ -362,7 +366,7 @@ class Ensemble:
                 if progress is not None:
                     progress((number + epoch / epochs) / len(groups))
 
-            with _own_stream(module, seeds[0]):
+            with _own_stream(module, seeds[0], self.device):
                 group.run(tick)
             self.diverged[group.diverged] = True
         self.diverged |= ~self._state.finite().cpu().numpy()
@@ -370,12 +374,16 @@ class Ensemble:
 
 
 @contextmanager
-def _own_stream(module: nn.Module, seed: int) -> Iterator[None]:
+def _own_stream(module: nn.Module, seed: int, device: torch.device) -> Iterator[None]:
     """A module with its own randomness (plan "loop") draws from its member's stream."""
     if not own_randomness(module):
         yield
         return
-    with seeded(stream_seed(seed, "module")):
+    start = stream_seed(seed, "module")
+    with seeded(start), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(start)
         yield
 
 

@@ -122,6 +122,7 @@ class LockstepGroup:
     def _bind(self) -> None:
         """Point what reads the state at its present matrices."""
         self._program: GradientProgram = build_program(self._module, self._state, self._gradients)
+        self._loss_sum, self._hit_sum = self._sums
         self._rows = torch.tensor(self._members, device=self._state.vector.device)
         smoothing = self._recipe.smoothing
         self._smoothing = None if smoothing is None else smoothing[self._rows]
@@ -167,8 +168,8 @@ class LockstepGroup:
 
         masks = None if self._masks is None else self._masks.draw(rows.shape[1], self._gradients)
         logits = self._program.gradients(x, masks, slope)
-        self._sums[0] += losses
-        self._sums[1] += correct(logits, targets).mean(1)
+        self._loss_sum.add_(losses)
+        self._hit_sum.add_(correct(logits, targets).mean(1))
         if not math.isfinite(float(losses.sum())):
             losses = self._contain(losses)
             if not self._members:

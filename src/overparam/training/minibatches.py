@@ -31,18 +31,19 @@ class MinibatchStream:
 
     def __init__(self, seed: int, support: Tensor) -> None:
         self._support = support
+        self._everything = torch.equal(support, torch.arange(len(support)))
         self._generator = member_generator(seed, "minibatches")
         self._pending = support[:0]
 
     def take(self, count: int) -> Tensor:
         """The next `count` row numbers; a full pass ends before a row comes again."""
-        parts = [self._pending]
+        parts = [self._pending] if len(self._pending) else []
         have = len(self._pending)
         while have < count:
             order = torch.randperm(len(self._support), generator=self._generator)
-            parts.append(self._support[order])
+            parts.append(order if self._everything else self._support[order])
             have += len(order)
-        rows = torch.cat(parts)
+        rows = torch.cat(parts) if len(parts) > 1 else parts[0]
         self._pending = rows[count:]
         return rows[:count]
 

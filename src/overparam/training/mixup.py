@@ -78,11 +78,12 @@ def mixup_batch(
         return x, y_onehot
     size = len(x)
     rows = size if per_sample else 1
-    gamma = torch._standard_gamma(
-        torch.full((mix_size, rows), float(alpha), dtype=x.dtype, device=x.device),
-        generator=generator,
-    ).clamp_min(torch.finfo(x.dtype).tiny)
-    weights = gamma / gamma.sum(dim=0)
+    # A Dirichlet draw is a normalised vector of gamma draws; in float64, since those of a small
+    # alpha underflow in float32. `torch.distributions` takes no generator.
+    source = x.device if generator is None else generator.device
+    shape = torch.full((mix_size, rows), float(alpha), dtype=torch.float64, device=source)
+    gamma = torch._standard_gamma(shape, generator=generator).clamp_min(1e-300)
+    weights = (gamma / gamma.sum(dim=0)).to(x.device)
     partners = _partners(x, mix_size - 1, partner, radius, generator)
     index = torch.cat([torch.arange(size, device=x.device)[None], partners])  # (mix_size, B)
 
@@ -98,15 +99,16 @@ def _partners(
 ) -> Tensor:
     """(count, B) indices into the batch."""
     size = len(x)
+    source = x.device if generator is None else generator.device
     if partner == "batch":
-        return torch.stack(
-            [torch.randperm(size, generator=generator, device=x.device) for _ in range(count)]
-        )
+        orders = [torch.randperm(size, generator=generator, device=source) for _ in range(count)]
+        return torch.stack(orders).to(x.device)
     flat = x.reshape(size, -1)
     assert radius is not None
     near = (torch.cdist(flat, flat) <= radius).to(torch.float32)
     near.fill_diagonal_(1.0)  # rounding must not leave a row without partners
-    return torch.multinomial(near, count, replacement=True, generator=generator).T
+    drawn = torch.multinomial(near.to(source), count, replacement=True, generator=generator)
+    return drawn.T.to(x.device)
 
 
 def _check_mixing(mix_size: int, alpha: float, partner: str, radius: float | None) -> None:

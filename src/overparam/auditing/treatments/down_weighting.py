@@ -8,9 +8,8 @@ from overparam.auditing.context import Context
 from overparam.auditing.label_quality import suspects
 from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.registry import treatment
+from overparam.auditing.suspect_weighting import WEIGHT, suspect_weights
 from overparam.auditing.treatments.single_nets import trained
-
-WEIGHT = 0.05  # not zero: a suspected row may be right, and then it is a rare one
 
 
 @treatment(
@@ -50,10 +49,3 @@ def training_weights(context: Context, index: int) -> np.ndarray:
         name=f"training part {index}",
     )
     return suspect_weights(context.dataset.n, found.rows, suspects(context.dataset, found))
-
-
-def suspect_weights(n: int, rows: np.ndarray, suspected: np.ndarray) -> np.ndarray:
-    """Weights (n,): 1, and `WEIGHT` for the suspected of `rows`."""
-    weights = np.ones(n)
-    weights[rows[suspected]] = WEIGHT
-    return weights

@@ -1,0 +1,78 @@
+"""The audit's reference jobs: does each keep its budget and its memory?
+
+    python benchmarks/audit.py [NAME ...]      all of them take about 25 minutes
+
+Each job is the command line with its defaults, in a process of its own with a fresh folder, then
+the same command again, which must find everything done. Peak memory is the largest process's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+JOBS = ("digits", "breast-cancer", "characters", "diabetes", "fashion-mnist", "million-rows")
+BUDGET = 300
+
+
+def million_rows(folder: Path) -> Path:
+    """A mixed table of a million rows whose target is a noisy function of a few columns."""
+    rng = np.random.default_rng(0)
+    n = 1_000_000
+    numbers = rng.standard_normal((n, 8)).round(3)
+    city = rng.choice([f"city {i}" for i in range(40)], n)
+    score = numbers[:, 0] * numbers[:, 1] + np.sin(2 * numbers[:, 2]) + (city < "city 3")
+    frame = pl.DataFrame(
+        {f"x{i}": numbers[:, i] for i in range(8)}
+        | {"city": city, "bought": score + 0.5 * rng.standard_normal(n) > 0.5}
+    )
+    path = folder / "million.csv"
+    frame.write_csv(path)
+    return path
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Wall-clock seconds and peak memory in GB of a command and its children."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Run the jobs that were named, or all."""
+    names = sys.argv[1:] or JOBS
+    print(f"{'job':14} {'seconds':>8} {'again':>6} {'GB':>5}  recommendation")
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names:
+            folder = Path(scratch)
+            data = str(million_rows(folder)) if name == "million-rows" else name
+            command = [sys.executable, "-m", "overparam", "audit", data, "--quiet"]
+            command += ["--out", str(folder / name), "--budget", f"{BUDGET}s"]
+            if name == "million-rows":
+                command += ["--target", "bought"]
+            seconds, memory = run(command)
+            again, _ = run(command)
+            report = json.loads((folder / name / "report.json").read_text())
+            best = report["recommendation"]
+            left_out = sum("budget" in entry["reason"] for entry in report["not_run"])
+            print(
+                f"{name:14} {seconds:8.0f} {again:6.1f} {memory:5.2f}  {best['title']}: "
+                f"{best['metric']} {best['test']:.3f} (best baseline "
+                f"{best['best_baseline_test']:.3f}), {left_out} parts left out for lack of time",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
