@@ -151,6 +151,12 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
             f"Confidence can be trusted as it is (calibration error {100 * before:.1f} %).",
             "Nothing to do.",
         )
+    if gain.value <= 0:
+        return (
+            f"A temperature of {temperature:.2f}, fitted on the held-out rows, does not help on the "
+            f"validation rows (calibration error {100 * before:.1f} %), within the noise.",
+            "Do not rely on probabilities; more held-out rows would tell.",
+        )
     return (
         f"A temperature of {temperature:.2f} may help: the calibration error goes from "
         f"{100 * before:.1f} % to {100 * after:.1f} %, the log loss by {gain.value:.3f} nats, "
