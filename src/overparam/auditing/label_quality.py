@@ -28,7 +28,7 @@ from scipy.stats import beta, chi2, median_abs_deviation, rankdata
 
 from overparam.data.dataset import Dataset
 
-BINS = 40  # of the ranks; the rate hardly changes within one
+BINS = 40  # of the ranks; within one the rate hardly changes
 SHARES = 81  # tried between none and all of the disagreements, closer together near none
 OUTLIER = 5.0  # robust standard deviations; one in two million Gaussian rows
 
@@ -102,7 +102,7 @@ def disagreement_floor(y: np.ndarray, p: np.ndarray) -> NoiseEstimate:
     bins = np.array_split(np.argsort(rank, kind="stable"), min(BINS, len(y)))
     q = ndtri([rank[rows].mean() for rows in bins])
     x, n = (np.array([value[rows].sum() for rows in bins]) for value in (wrong, np.ones(len(y))))
-    doubt = _doubt(q)
+    doubt = _doubt(q, chance=1 - np.bincount(y).max() / len(y))
     most = min(wrong.mean() + 3 / np.sqrt(len(y)), 0.95)
     shares = most * np.linspace(0, 1, SHARES) ** 2
     likelihood = np.empty(SHARES)
@@ -114,14 +114,17 @@ def disagreement_floor(y: np.ndarray, p: np.ndarray) -> NoiseEstimate:
     return NoiseEstimate(best, float(inside[0]), float(inside[-1]), len(y))
 
 
-def _doubt(q: np.ndarray) -> np.ndarray:
-    """(curves, bins) 1 / (1 + exp(a + b q)): steep ones by their middle, gentle ones by level."""
-    steep = np.geomspace(0.25, 32, 22)[:, None, None]
+def _doubt(q: np.ndarray, chance: float) -> np.ndarray:
+    """(curves, bins) 1 / (1 + exp(a + b q)); also constant near `chance`, for nets without skill.
+
+    Constants below would explain any share of wrong labels as doubt that confidence knows nothing
+    of.
+    """
+    b = np.geomspace(0.25, 32, 22)[:, None, None]
     middle = np.linspace(-4, 4, 49)[:, None]
-    gentle = np.array([0, 0.1, 0.25, 0.5])[:, None, None]
-    level = np.linspace(-1, 7, 33)[:, None]
-    curves = (steep * (q - middle), level + gentle * q)
-    return np.concatenate([expit(-z).reshape(-1, len(q)) for z in curves])
+    curves = expit(-b * (q - middle)).reshape(-1, len(q))
+    level = np.linspace(0.9, min(1.1, 1 / max(chance, 1e-9)), 5)[:, None]
+    return np.concatenate([curves, chance * level * np.ones(len(q))])
 
 
 def _confidence_rank(p: np.ndarray) -> np.ndarray:

@@ -152,7 +152,7 @@ def train(
         for name in ("learning_rate", "weight_decay", "label_smoothing")
     }
     if weights is not None and np.ndim(weights) == 1:
-        weights = np.broadcast_to(weights, (len(seeds), len(weights)))
+        weights = np.tile(weights, (len(seeds), 1))
     ensemble = Ensemble(
         module_factory(recipe, view.preprocessor, X, own),
         seeds,

@@ -45,6 +45,17 @@ def statistic(difference: Difference, label: str, n: int) -> Statistic:
     return Statistic(difference.value, Interval(low, high, method=METHOD), label, n)
 
 
+def margin(context: Context, share: float) -> float:
+    """A threshold of a finding in the unit of the metric.
+
+    Shares, R2 and log loss take it as it is; an RMSE has the target's unit, so that it is counted
+    in standard deviations of the training targets.
+    """
+    return share * (
+        float(np.std(context.splits[0].train.y)) if context.metric.name == "rmse" else 1.0
+    )
+
+
 def mean_with_interval(scores: np.ndarray) -> tuple[float, float, float]:
     """Mean and 95 % interval of scores (S, n) over seeds and rows."""
     difference = crossed(scores)

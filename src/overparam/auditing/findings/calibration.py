@@ -83,7 +83,7 @@ def calibration(context: Context) -> Answer:
         evidence,
         headline,
         action,
-        details=[*_gap_sentences(context), _overlap_sentence(context)],
+        details=[_gap_sentence(context), _overlap_sentence(context)],
         caption="Accuracy against confidence on validation rows, all seeds; the diagonal is ideal.",
         extra={
             "temperature": temperature,
@@ -151,6 +151,12 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
             f"Confidence can be trusted as it is (calibration error {100 * before:.1f} %).",
             "Nothing to do.",
         )
+    if gain.value <= 0:
+        return (
+            f"A temperature of {temperature:.2f}, fitted on the held-out rows, does not help on the "
+            f"validation rows (calibration error {100 * before:.1f} %), within the noise.",
+            "Do not rely on probabilities; more held-out rows would tell.",
+        )
     return (
         f"A temperature of {temperature:.2f} may help: the calibration error goes from "
         f"{100 * before:.1f} % to {100 * after:.1f} %, the log loss by {gain.value:.3f} nats, "
@@ -159,16 +165,16 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
     )
 
 
-def _gap_sentences(context: Context) -> list[str]:
+def _gap_sentence(context: Context) -> str:
     figures_of = replicas(context).figures
     gap = float(np.mean([f["gap_mean"].mean() for f in figures_of]))
     over = float(np.mean([f["gap_over_log_k"].mean() for f in figures_of]))
     k = len(context.dataset.classes)
-    return [
+    return (
         f"On its training rows the label's logit leads the next one by {gap:.1f} on average; "
         f"{100 * over:.0f} % of rows have a gap above log {k} = {np.log(k):.2f}, which is what the "
         "paper calls interpolation."
-    ]
+    )
 
 
 def _overlap_sentence(context: Context) -> str:

@@ -84,7 +84,7 @@ def label_noise(context: Context) -> Answer:
             headline = f"Labels look clean: about {share:.1f} % wrong, at most {high:.1f} %."
         action = "Nothing to do."
     else:
-        headline = f"A few labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
+        headline = f"Some labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
         action = f"Look at the {count:,} suspected rows in rows.csv."
     kind = (
         "how often labels disagree where nets that have not seen them are surest"

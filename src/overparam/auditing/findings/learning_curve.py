@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.optimize import least_squares
 
 from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import Sweep, subset_curve
+from overparam.auditing.net_cells import fit_and_held
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
@@ -20,7 +20,9 @@ from overparam.report import figures
 
 GAIN = 0.01
 FACTORS = (2, 4, 8)
-RESAMPLES = 300
+RESAMPLES = 1000
+EXPONENTS = (0.05, 1.5)
+TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
 
 
 @finding(
@@ -47,13 +49,14 @@ def learning_curve(context: Context) -> Answer:
         raise NotApplicable("there are too few training rows for three sizes of subsets.")
     scores = errors(context, sweep)  # (sizes, subsets, validation rows)
     n = sweep.values
+    at_hand = fitted_rows(context)  # more than n[-1] where the budget cut the rows of nets
     curve = fit_power_law(n, scores.mean(axis=(1, 2)))
-    horizon = np.array([1, *FACTORS]) * n[-1]
+    horizon = np.array([1, *FACTORS]) * at_hand
     draws = _resampled(n, scores, horizon, seed=context.plan.seed)
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     central = np.clip(curve(horizon), low, high)
     gains = draws[:, 0] - draws[:, 1]
-    scale = _labelled_rows(context) / n[-1]
+    scale = _labelled_rows(context) / at_hand
     forecast = [
         {
             "rows": round(f * _labelled_rows(context)),
@@ -93,6 +96,7 @@ def learning_curve(context: Context) -> Answer:
             f"Fitted: error = {curve.floor:.3f} + {curve.amplitude:.3g} rows^-{curve.exponent:.2f} "
             f"on {', '.join(f'{int(s):,}' for s in n)} fitted rows.",
             "Rows are counted as labelled rows of the data set, with the same share for training.",
+            *_beyond(n[-1], at_hand),
         ],
         caption="Error against labelled rows: measured on subsets, and forecast.",
         extra={"forecast": forecast},
@@ -101,40 +105,63 @@ def learning_curve(context: Context) -> Answer:
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """error(n) = floor + amplitude * n^-exponent."""
+    """error(n) = floor + amplitude * n^-exponent; numbers, or arrays of one shape."""
 
-    floor: float
-    amplitude: float
-    exponent: float
+    floor: Any
+    amplitude: Any
+    exponent: Any
 
     def __call__(self, n: np.ndarray) -> np.ndarray:
-        """The error at n rows."""
-        return self.floor + self.amplitude * np.asarray(n, dtype=float) ** -self.exponent
+        """The error at n rows, (..., len(n))."""
+        floor, amplitude, exponent = (
+            np.asarray(v)[..., None] for v in (self.floor, self.amplitude, self.exponent)
+        )
+        return floor + amplitude * np.asarray(n, dtype=float) ** -exponent
 
 
 def fit_power_law(n: np.ndarray, error: np.ndarray) -> PowerLaw:
-    """Least squares on the relative error; floor >= 0, exponent in [0.05, 1.5].
+    """Least squares on the relative error; floor and amplitude >= 0, exponent in [0.05, 1.5].
 
-    The floor and the amplitude are linear given the exponent, so that the fit starts from the best
-    of a grid of exponents. Three parameters on few points: the exponent is drawn gently towards
-    1/2, the usual rate, which a curve of five well-measured points overrules.
+    Floor and amplitude are linear given the exponent: they are solved for each of a grid of
+    exponents, then of a finer one around the best. Three parameters on few points: the exponent is
+    drawn gently towards 1/2, the usual rate, which a curve of five well-measured points overrules.
+
+    Parameters
+    ----------
+    n : ndarray (sizes,)
+    error : ndarray (..., sizes)
+        One curve or many.
     """
-    n, error = np.asarray(n, float), np.maximum(np.asarray(error, float), 1e-9)
-    top = n[-1]
+    n, error = np.asarray(n, float), np.asarray(error, float)
+    # Where nearly all rows are right, a few of them decide: errors count as at least a twentieth of
+    # the largest.
+    scale = np.maximum(error, 0.05 * error.max(axis=-1, keepdims=True)).clip(1e-9)
+    best = np.full((*error.shape[:-1], 1), 0.775)
+    for spacing, half in ((0.025, 29), (0.001, 25)):
+        grid = np.clip(best + spacing * np.arange(-half, half + 1), *EXPONENTS)
+        floor, at_top, cost = _linear_part(n / n[-1], error, scale, grid)
+        place = cost.argmin(axis=-1)[..., None]
+        best = np.take_along_axis(grid, place, axis=-1)
+    floor, at_top = (np.take_along_axis(v, place, axis=-1)[..., 0] for v in (floor, at_top))
+    exponent = best[..., 0]
+    return PowerLaw(floor[()], (at_top * n[-1] ** exponent)[()], exponent[()])
 
-    def residuals(theta: np.ndarray) -> np.ndarray:
-        floor, at_top, exponent = theta
-        fitted = floor + at_top * (n / top) ** -exponent
-        return np.append((fitted - error) / error, 0.1 * (exponent - 0.5))
 
-    upper = np.array([error.min(), 2 * error.max(), 1.5])
-    starts = [np.array([0.3 * error.min(), 0.7 * error[-1], e]) for e in (0.2, 0.5, 1.0)]
-    fits = [
-        least_squares(residuals, np.clip(s, 1e-12, upper * 0.999), bounds=([0, 0, 0.05], upper))
-        for s in starts
-    ]
-    floor, at_top, exponent = min(fits, key=lambda f: f.cost).x
-    return PowerLaw(float(floor), float(at_top * top**exponent), float(exponent))
+def _linear_part(
+    n: np.ndarray, error: np.ndarray, scale: np.ndarray, exponents: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(..., exponents) floor, amplitude and cost of the best curve of each exponent, both >= 0."""
+    w = 1 / scale[..., None, :] ** 2
+    e = error[..., None, :]
+    shape = n ** -exponents[..., None]
+    one, x, xx = w.sum(axis=-1), (w * shape).sum(axis=-1), (w * shape**2).sum(axis=-1)
+    y, xy = (w * e).sum(axis=-1), (w * shape * e).sum(axis=-1)
+    slope = np.clip((one * xy - x * y) / (one * xx - x * x), 0, None)
+    floor = (y - slope * x) / one
+    slope = np.where(floor < 0, xy / xx, slope)
+    floor = np.clip(floor, 0, None)
+    residual = (floor[..., None] + slope[..., None] * shape - e) ** 2 * w
+    return floor, slope, residual.sum(axis=-1) + (TOWARDS_HALF * (exponents - 0.5)) ** 2
 
 
 def errors(context: Context, sweep: Sweep) -> np.ndarray:
@@ -155,13 +182,25 @@ def _resampled(n: np.ndarray, scores: np.ndarray, horizon: np.ndarray, seed: int
     """(resamples, horizon) forecasts from resampled subsets and rows."""
     rng = np.random.default_rng(seed)
     sizes, subsets, rows = scores.shape
-    out = np.empty((RESAMPLES, len(horizon)))
-    for b in range(RESAMPLES):
-        weight = rng.multinomial(rows, np.full(rows, 1 / rows)) / rows
-        by_subset = scores @ weight  # the same rows for every size: their luck is shared
-        pick = rng.integers(0, subsets, (sizes, subsets))
-        out[b] = fit_power_law(n, np.take_along_axis(by_subset, pick, axis=1).mean(axis=1))(horizon)
-    return out
+    weight = rng.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES) / rows
+    by_subset = np.einsum("sur,br->bsu", scores, weight, optimize=True)  # rows shared by all sizes
+    pick = rng.integers(0, subsets, (RESAMPLES, sizes, subsets))
+    curves = np.take_along_axis(by_subset, pick, axis=2).mean(axis=2)
+    return fit_power_law(n, curves)(horizon)
+
+
+def fitted_rows(context: Context) -> int:
+    """Rows that nets could be fitted on if the budget did not cut them."""
+    return len(fit_and_held(context.dataset, context.splits[0].train.rows, context.plan.seed)[0])
+
+
+def _beyond(largest: float, at_hand: int) -> list[str]:
+    if largest >= at_hand:
+        return []
+    return [
+        f"The budget let nets train on {int(largest):,} of {at_hand:,} rows: the forecast reaches "
+        f"{at_hand / largest:.0f} times as far as it seems. A larger --budget measures more of it."
+    ]
 
 
 def _labelled_rows(context: Context) -> int:

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from overparam.auditing.answers import Answer
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import replicas
-from overparam.auditing.reading import points
+from overparam.auditing.reading import margin, points
 from overparam.auditing.registry import finding
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
@@ -25,7 +25,12 @@ Z = 1.96 * np.sqrt(2)  # two runs, 95 %
     "seed-noise",
     title="How much is luck?",
     order=1,
-    thresholds={"luck": (LUCK, "one point: improvements of this size are often reported")},
+    thresholds={
+        "luck": (
+            LUCK,
+            "one point, of the spread in RMSE: improvements of this size are often reported",
+        )
+    },
 )
 def seed_noise(context: Context) -> Answer:
     """The smallest difference between two single runs that is worth believing.
@@ -44,6 +49,7 @@ def seed_noise(context: Context) -> Answer:
     freedom = per_seed.shape[0] * (per_seed.shape[1] - 1)
     smallest = Z * np.sqrt(variance)
     low, high = Z * np.sqrt(variance * freedom / chi2.ppf([0.975, 0.025], freedom))
+    luck = margin(context, LUCK)
     sign = 1 if context.metric.greater_is_better else -1
     table = pl.DataFrame(
         {
@@ -59,7 +65,7 @@ def seed_noise(context: Context) -> Answer:
             "smallest difference worth believing",
             per_seed.shape[1],
         ),
-        more_than(LUCK),
+        more_than(luck),
         figures.forest(
             table.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64)),
             "seed",
@@ -75,7 +81,7 @@ def seed_noise(context: Context) -> Answer:
         evidence,
         f"Two runs that differ by their seed alone can differ by up to {worth}.",
         f"Believe no single-run difference below {worth}; compare means over seeds."
-        if smallest > LUCK
+        if smallest > luck
         else "A single run is reliable here; still compare on the same seeds.",
         details=[
             f"{per_seed.shape[1]} seeds on {per_seed.shape[0]} split(s); standard deviation "

@@ -12,6 +12,7 @@ from overparam.auditing.measurements import decay_sweep
 from overparam.auditing.reading import (
     gains,
     held_loss,
+    margin,
     mean_with_interval,
     points,
     statistic,
@@ -29,7 +30,12 @@ MARGIN = 0.005
     "weight-decay",
     title="Is the weight decay too small?",
     order=3,
-    thresholds={"margin": (MARGIN, "half a point: what one line of configuration is worth")},
+    thresholds={
+        "margin": (
+            MARGIN,
+            "half a point, of the spread in RMSE: what one line of configuration is worth",
+        )
+    },
 )
 def weight_decay(context: Context) -> Answer:
     """Whether another weight decay than the usual 0.01 is clearly better.
@@ -46,7 +52,7 @@ def weight_decay(context: Context) -> Answer:
     sweep = decay_sweep(context)
     scores = gains(context, sweep.validation)  # (V, S, n)
     usual = int(np.argmin(np.abs(np.log(sweep.values / context.recipe.weight_decay))))
-    best = int(held_loss(context, sweep.held).mean(axis=1).argmin())
+    best = int(np.flatnonzero(sweep.values == chosen_decay(context))[0])
     gain = crossed(scores[best] - scores[usual])
     sign = 1 if context.metric.greater_is_better else -1
     rows = []
@@ -58,7 +64,7 @@ def weight_decay(context: Context) -> Answer:
     evidence = Evidence(
         table,
         statistic(gain, "chosen decay minus usual decay", scores.shape[1]),
-        more_than(MARGIN),
+        more_than(margin(context, MARGIN)),
         figures.curve(
             table,
             "weight_decay",
@@ -100,14 +106,15 @@ def _words(context: Context, gain: Difference, decay: float) -> tuple[str, str]:
             f"The usual weight decay of {usual:g} is the best of the range.",
             "Leave the weight decay as it is.",
         )
+    worth = margin(context, MARGIN)
     direction = "more" if decay > usual else "less"
-    if low > MARGIN:
+    if low > worth:
         return (
             f"A weight decay of {decay:g} gains {points(context, gain.value)} over the usual "
             f"{usual:g}.",
             f"Train with weight decay {decay:g}.",
         )
-    if high <= MARGIN:
+    if high <= worth:
         return (
             f"The weight decay hardly matters here: {decay:g} looked best and changes "
             f"{points(context, gain.value)}.",

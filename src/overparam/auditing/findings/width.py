@@ -14,6 +14,7 @@ from overparam.auditing.measurements import Sweep, width_sweep
 from overparam.auditing.reading import (
     gains,
     held_loss,
+    margin,
     mean_with_interval,
     points,
     statistic,
@@ -34,7 +35,10 @@ REGRESSION_INTERPOLATES = 0.02  # training RMSE over the target's spread
     title="Does a bigger net hurt?",
     order=6,
     thresholds={
-        "margin": (MARGIN, "one point of accuracy or R2; less would not change a choice"),
+        "margin": (
+            MARGIN,
+            "one point of accuracy or R2, a hundredth of the spread in RMSE: what changes a choice",
+        ),
         "interpolates": (INTERPOLATES, "at most one training row in a thousand is still wrong"),
     },
 )
@@ -61,7 +65,7 @@ def width(context: Context) -> Answer:
     evidence = Evidence(
         table,
         statistic(loss, "best narrower minus widest", scores.shape[1]),
-        more_than(MARGIN),
+        more_than(margin(context, MARGIN)),
         figures.curve(
             table,
             "parameters",
@@ -102,13 +106,14 @@ def _words(
     low, high = loss.interval()
     rows = context.plan.sweep_rows * (len(context.dataset.classes) or 1)
     widest, best = f"{parameters[-1]:,}", f"{parameters[narrower]:,}"
-    if low > MARGIN:
+    worth = margin(context, MARGIN)
+    if low > worth:
         return (
             f"Bigger is worse here: {widest} parameters lose {points(context, loss.value)} "
             f"against {best}.",
             "Regularise (see weight decay) or stop early before making the net smaller.",
         )
-    if high <= MARGIN:
+    if high <= worth:
         return (
             f"Bigger does not hurt: with {parameters[-1] / rows:.0f} parameters for each row and "
             f"output the net is as good as the best narrower one, or better.",
@@ -156,10 +161,11 @@ def _fitting_sentence(sweep: Sweep, index: int | None) -> str:
 def _peak(scores: np.ndarray, sweep: Sweep) -> str:
     """Whether the error rises and falls again on the way to the widest net."""
     mean = scores.mean(axis=(1, 2))
+    level = 1 - 0.05 / max(len(mean) - 2, 1)  # so many places are looked at
     for i in range(1, len(mean) - 1):
         before, after = int(mean[:i].argmax()), i + 1 + int(mean[i + 1 :].argmax())
         down, up = crossed(scores[before] - scores[i]), crossed(scores[after] - scores[i])
-        if down.interval()[0] > 0 and up.interval()[0] > 0:
+        if down.interval(level)[0] > 0 and up.interval(level)[0] > 0:
             return (
                 f"There is an interpolation peak: at {sweep.parameters[i]:,} parameters the score "
                 "is worse than on both sides."
