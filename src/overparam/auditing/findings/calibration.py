@@ -153,7 +153,7 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
         )
     if gain.value <= 0:
         return (
-            f"A temperature of {temperature:.2f}, fitted on the held-out rows, does not help on the "
+            f"A temperature of {temperature:.2f}, fitted on held-out rows, does not help on the "
             f"validation rows (calibration error {100 * before:.1f} %), within the noise.",
             "Do not rely on probabilities; more held-out rows would tell.",
         )
