@@ -1,4 +1,4 @@
-"""Contexts whose plans are small enough for a test."""
+"""Contexts whose plans are small enough for a test, and whole audits that tests share."""
 
 from __future__ import annotations
 
@@ -6,53 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.auditing.known_data import blobs, mixed_rows
+from tests.auditing.small_plan import audited, small_plan
 
 from overparam.auditing.budget import Ledger
 from overparam.auditing.context import Context
 from overparam.auditing.metric import choose_metric
-from overparam.auditing.net_cells import SplitKey, fit_and_held
-from overparam.auditing.plan import Options, Plan
-from overparam.auditing.recipes import Recipe, perceptron_width
+from overparam.auditing.outcome import Audit
 from overparam.data.dataset import Dataset
 from overparam.data.loading import load
 from overparam.evidence.cells import settings
 
 MakeContext = Callable[..., Context]
-
-
-def small_plan(dataset: Dataset, *, metric: str, **changes: Any) -> Plan:
-    """A plan whose nets train in fractions of a second."""
-    n_outputs = len(dataset.classes) or 1
-    repeats = changes.pop("repeats", 1)
-    split = SplitKey(0, 0, repeats).of(dataset)
-    rows = len(fit_and_held(dataset, split.train.rows, 0)[0])
-    d = split.preprocessor.n_flat
-    net = {"net": "perceptron", "width": 32, "rows": rows, "epochs": 25, "batch_size": 32}
-    sweep = {"width": 0, "epochs": 60, "weight_decay": 0.0}
-    recipe = Recipe(**{**net, **changes.pop("net", {})})
-    return Plan(
-        options=Options(target=dataset.target, metric=metric),
-        fingerprint=dataset.fingerprint,
-        seed=0,
-        jobs=1,
-        budget=1e6,
-        metric=metric,
-        own=None,
-        **{
-            "repeats": repeats,
-            "replicas": 4,
-            "treatment_seeds": 2,
-            "baseline": recipe,
-            "sweep": Recipe(**{**net, **sweep}),
-            "sweep_rows": rows,
-            "widths": tuple(perceptron_width(r * rows * n_outputs, d, n_outputs) for r in (0.5, 8)),
-            "baseline_seconds": 2.0,
-            "reserve_seconds": 1e5,
-            "seconds": {"one_net": 0.1, "width_sweep": 1.0, "a_thousand_predictions": 0.01},
-            **changes,
-        },
-    )
+FEW = {"width": 8, "epochs": 8}
 
 
 @pytest.fixture
@@ -67,3 +35,38 @@ def make_context(tmp_path: Path) -> Iterator[MakeContext]:
 
     with settings(store=tmp_path / "cells", backend="sequential", progress=False):
         yield make
+
+
+@pytest.fixture(scope="session")
+def table_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mixed table as a CSV."""
+    path = tmp_path_factory.mktemp("data") / "pets.csv"
+    mixed_rows().write_csv(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def table_audit(tmp_path_factory: pytest.TempPathFactory, table_csv: Path) -> Audit:
+    """Numbers, categories, missing values, missing labels; two classes on three splits."""
+    folder = tmp_path_factory.mktemp("table")
+    return audited(folder, str(table_csv), "kind", net={"net": "tabular", **FEW}, repeats=3)
+
+
+@pytest.fixture(scope="session")
+def number_audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """A regression on an array."""
+    X, _ = blobs(160, 4, distance=1.0)
+    y = 10 + 5 * X[:, 0].astype(float)
+    return audited(tmp_path_factory.mktemp("number"), X, y, net=FEW)
+
+
+@pytest.fixture(scope="session")
+def image_audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """Images, of which the bright half tells the class."""
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    images = rng.integers(0, 120, (150, 8, 8)).astype(np.uint8)
+    images[y == 1, :4] += 100
+    images[y == 2, 4:] += 100
+    net = {"net": "convolutional", "width": 2, "epochs": 4}
+    return audited(tmp_path_factory.mktemp("image"), images, y, net=net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 
 def blobs(
@@ -22,3 +23,18 @@ def flipped(y: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.
     wrong = np.zeros(len(y), dtype=bool)
     wrong[rng.permutation(len(y))[: round(share * len(y))]] = True
     return np.where(wrong, (y + rng.integers(1, k, len(y))) % k, y), wrong
+
+
+def mixed_rows(n: int = 180, seed: int = 0) -> pl.DataFrame:
+    """A table of cats and dogs: numbers, a category, missing values, every 30th label missing."""
+    rng = np.random.default_rng(seed)
+    dog = rng.permutation(np.arange(n) % 2).astype(bool)
+    weight = np.where(dog, 20, 4) + 4 * rng.standard_normal(n)
+    return pl.DataFrame(
+        {
+            "weight": [None if i % 17 == 0 else float(w) for i, w in enumerate(weight)],
+            "age": rng.integers(1, 15, n),
+            "colour": rng.choice(["black", "white", "grey"], n),
+            "kind": [None if i % 30 == 7 else "dog" if d else "cat" for i, d in enumerate(dog)],
+        }
+    )

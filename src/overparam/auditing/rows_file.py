@@ -23,7 +23,7 @@ def rows_table(
     here = np.ones(dataset.n, dtype=bool)
     if separate and dataset.test_rows is not None:
         here = np.isin(np.arange(dataset.n), dataset.test_rows) == of_test
-    n = int(dataset.row[here].max()) + 1 if of_test else dataset.n_input_rows
+    n = dataset.n_test_input_rows if of_test else dataset.n_input_rows
     positions = np.flatnonzero(here)
     numbers = dataset.row[positions]
 

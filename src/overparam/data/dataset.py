@@ -76,7 +76,7 @@ class Dataset:
     unlabelled : polars.DataFrame, ndarray or None
         Raw features of rows without a label; `unlabelled_row` are their numbers in the input.
     n_input_rows : int
-        Rows of the input, whatever became of them.
+        Rows of the input, whatever became of them; `n_test_input_rows` of a separate test source.
     dropped : tuple of Dropped
     notes : tuple of str
         Automatic choices, a sentence each.
@@ -103,6 +103,7 @@ class Dataset:
     unlabelled: pl.DataFrame | np.ndarray | None = None
     unlabelled_row: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     n_input_rows: int = 0
+    n_test_input_rows: int = 0
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None

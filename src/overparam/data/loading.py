@@ -289,6 +289,7 @@ def _with_test(dataset: Dataset, understood: Target, test: Any) -> Dataset:
         row=np.concatenate([dataset.row, row]),
         test_rows=np.arange(n, n + extra),
         test_source=raw.origin,
+        n_test_input_rows=len(y),
         dropped=dropped,
     )
 

@@ -108,23 +108,21 @@ def temperatures(context: Context) -> np.ndarray:
     """(splits, S) temperatures of the baseline nets, fitted on the held-out tenths."""
 
     def compute() -> np.ndarray:
-        with warnings.catch_warnings():
-            # Few held-out rows can all be right: the temperature then lies at its bound, which
-            # `clamped` brings back to 1.
-            warnings.simplefilter("ignore", UserWarning)
-            return np.array(
-                [
-                    [fitted_temperature(logits, held_targets(context, i)) for logits in members]
-                    for i, members in enumerate(replicas(context).held)
-                ]
-            )
+        return np.array(
+            [
+                [fitted_temperature(logits, held_targets(context, i)) for logits in members]
+                for i, members in enumerate(replicas(context).held)
+            ]
+        )
 
     return remembered("temperatures", context, compute)
 
 
 def fitted_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     """Temperature of held-out logits; 1 where they cannot tell it (all right, or all noise)."""
-    scaler = TemperatureScaling(bounds=(0.05, 50.0)).fit(logits, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few held-out rows can all be right
+        scaler = TemperatureScaling(bounds=(0.05, 50.0)).fit(logits, y)
     return 1.0 if scaler.at_bound_ else scaler.temperature_
 
 
