@@ -75,6 +75,14 @@ def test_labels_and_one_hot_targets_are_the_same_fit():
     )
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_logits_are_not_modified(order):
+    logits, y = sample()
+    given = np.array(logits, order=order)
+    TemperatureScaling().fit(given, y).predict_proba(given)
+    np.testing.assert_array_equal(given, logits)
+
+
 def test_tensors_are_accepted():
     logits, y = sample()
     hard = TemperatureScaling().fit(logits, y).temperature_

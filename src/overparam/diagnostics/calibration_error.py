@@ -45,8 +45,9 @@ def _confidence(probs: Any, y: Any, bins: int) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"bins must be an integer >= 1; got {bins!r}.")
     p = check_probabilities(probs)
     labels = check_labels(y, *p.shape)
-    confidence = np.minimum(p.max(axis=1), 1.0)
-    return confidence, (p.argmax(axis=1) == labels).astype(np.float64)
+    said = p.argmax(axis=1)
+    confidence = np.minimum(p[np.arange(len(p)), said], 1.0)
+    return confidence, (said == labels).astype(np.float64)
 
 
 def _gaps(probs: Any, y: Any, bins: int) -> tuple[np.ndarray, np.ndarray]:

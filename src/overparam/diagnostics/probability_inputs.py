@@ -39,7 +39,8 @@ def check_probabilities(probs: Any, name: str = "probs") -> np.ndarray:
     array = check_scores(probs, name)
     if array.min() < 0:
         raise ValueError(f"{name} must not be negative; got {array.min():g}.")
-    error = np.abs(array.sum(axis=1) - 1)
+    # Over short rows einsum and arg-max are several times faster than sum and max.
+    error = np.abs(np.einsum("ij->i", array) - 1)
     row = int(error.argmax())
     if error[row] > TOLERANCE:
         raise ValueError(

@@ -91,20 +91,25 @@ class TemperatureScaling(BaseEstimator):
         low, high = self._checked_bounds()
         z = check_scores(logits)
         targets = _targets(y, *z.shape)
-        z = z - z.max(axis=1, keepdims=True)
-        wanted = float((targets * z).sum(axis=1).mean())
+        by_class = np.array(z.T, order="C")  # a copy, (k, n): sums run along long rows
+        by_class -= by_class.max(axis=0)
+        wanted = float(np.einsum("ij,ji->", targets, by_class)) / len(z)
 
         def slope(beta: float) -> tuple[float, float]:
             """dNLL/dbeta and its derivative, the mean variance of the logits under p."""
-            p = softmax(beta * z)
-            mean = (p * z).sum(axis=1)
-            return float(mean.mean()) - wanted, float(((p * z * z).sum(axis=1) - mean**2).mean())
+            weight = np.exp(beta * by_class)  # at most 1, and 1 for the largest logit
+            total = weight.sum(axis=0)
+            weight *= by_class
+            mean = weight.sum(axis=0) / total
+            square = np.einsum("ij,ij->j", weight, by_class) / total
+            return float(mean.mean()) - wanted, float((square - mean**2).mean())
 
         beta, self.at_bound_ = _increasing_root(slope, 1 / high, 1 / low, self.tol)
         self.temperature_ = 1 / beta
         self.gradient_ = -beta * slope(beta)[0]
-        self.nll_before_ = _cross_entropy(z, targets)
-        self.nll_after_ = _cross_entropy(beta * z, targets)
+        self.nll_before_, self.nll_after_ = (
+            float(np.log(np.exp(b * by_class).sum(axis=0)).mean()) - b * wanted for b in (1.0, beta)
+        )
         if self.at_bound_:
             if beta == 1 / low:
                 why = "lower bound, as when the calibration rows are all correct"
@@ -156,12 +161,6 @@ def _targets(y: Any, n: int, k: int) -> np.ndarray:
     one_hot = np.zeros((n, k))
     one_hot[np.arange(n), check_labels(y, n, k)] = 1.0
     return one_hot
-
-
-def _cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:
-    peak = scores.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(scores - peak).sum(axis=1)) + peak[:, 0]
-    return float((log_total - (targets * scores).sum(axis=1)).mean())
 
 
 def _increasing_root(slope: Any, low: float, high: float, tol: float) -> tuple[float, bool]:

@@ -205,4 +205,4 @@ def released_temperature(logits: np.ndarray, y: np.ndarray) -> float:
         return value
 
     optimizer.step(loss)
-    return float(temperature)
+    return float(temperature.detach())
