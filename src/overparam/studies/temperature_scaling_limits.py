@@ -92,10 +92,10 @@ def local_mixup_does_not_degrade(scale: Scale) -> dict[str, Evidence]:
     )
     picture = kl_curve(
         {
-            "ERM, best temperature": (erm, "best_kl"),
-            "Mixup of 2 nearby": (two, "raw_kl"),
-            "Mixup of 3 nearby": (three, "raw_kl"),
-            "Mixup of 3 of any pair": (far, "raw_kl"),
+            "ERM, best T": (erm, "best_kl"),
+            "Mixup 2 nearby": (two, "raw_kl"),
+            "Mixup 3 nearby": (three, "raw_kl"),
+            "Mixup 3, any": (far, "raw_kl"),
         }
     )
     ratio = t_statistic(mixed[:, ks.index(top)] / plain[:, ks.index(top)], "ratio of KL")
@@ -201,9 +201,9 @@ def fitted(table: pl.DataFrame) -> str:
 
 
 def kl_curve(series: Mapping[str, tuple[pl.DataFrame, str]]) -> dict[str, Any]:
-    """KL against the number of classes, a line for each (table, column)."""
+    """KL against the number of classes (as words: doublings), a line for each (table, column)."""
     long = pl.concat(
-        table.select("k", pl.col(column).alias("KL"), model=pl.lit(name))
+        table.select(pl.col("k").cast(pl.String), pl.col(column).alias("KL"), model=pl.lit(name))
         for name, (table, column) in series.items()
     )
     means = seed_means(long, "KL", ["model", "k"])
@@ -214,7 +214,6 @@ def kl_curve(series: Mapping[str, tuple[pl.DataFrame, str]]) -> dict[str, Any]:
         color="model",
         low="low",
         high="high",
-        log_x=True,
         x_title="classes",
         y_title="KL from the true conditionals, nats",
     )
@@ -224,11 +223,11 @@ def log_losses(table: pl.DataFrame, setting: str) -> dict[str, Any]:
     """Log loss of every model at every value of `setting`."""
     erm = table.filter(mix_size=1)
     size = pl.col("mix_size")
-    named = pl.when(size == 1).then(pl.lit("ERM")).otherwise(pl.format("Mixup of {}", size))
+    named = pl.when(size == 1).then(pl.lit("ERM")).otherwise(pl.format("Mixup {}", size))
     parts = [
         table.select(setting, loss="raw_nll", model=named),
-        erm.select(setting, loss="scaled_nll", model=pl.lit("ERM + TS")),
-        erm.select(setting, loss="released_nll", model=pl.lit("ERM + TS as released")),
+        erm.select(setting, loss="scaled_nll", model=pl.lit("TS")),
+        erm.select(setting, loss="released_nll", model=pl.lit("TS released")),
     ]
     means = seed_means(
         pl.concat(parts).sort(setting, maintain_order=True), "loss", [setting, "model"]
