@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -41,13 +40,20 @@ NAMES = {
 STRENGTHS = (1.0, 0.1, 0.01, 10.0)  # inverse penalties of the logistic regression
 NEIGHBOURS = (5, 1, 15)
 LEAVES = (31, 8)  # of a boosted tree: the usual, and a shallow one for few rows
-BLOCK = 10  # boosting iterations between two looks at the clock
+L2 = 1.0  # without it, leaves of a rare class grow until the loss of 17 classes diverges
+BLOCK = 10  # boosting iterations between two looks at the held-out loss
+ENOUGH_ITERATIONS = 100  # with fewer of each size, one size gets them all
 MOST_ITERATIONS = 300
 STALE_BLOCKS = 3  # blocks without improvement on the held-out rows before boosting stops
 TREE_FEATURES = 256  # images are pooled to at most so many values for trees
 MOST_CATEGORIES = 255  # of a column that the trees treat as categorical
 MOST_ROWS = 20_000  # that linear models and neighbours are fitted on
 MOST_TREE_ROWS = 200_000
+# Rates of one thread, measured once: what a budget of seconds is worth.
+SECONDS_A_CELL = 9e-9  # of a boosted tree, for each row and column
+SECONDS_A_TREE = 1.5e-3
+SECONDS_A_COEFFICIENT = 6e-8  # of a logistic regression, for each row, column and class
+SECONDS_A_DISTANCE = 1e-6  # of nearest neighbours, for each row and column
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,8 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
     name : str
         One of `NAMES`.
     seconds : float
-        Time after which tuning stops; a model is fitted in any case.
+        Time for tuning. It is turned into a number of fits by fixed rates, not by the clock, so
+        that a busy machine chooses the same model; a model is fitted in any case.
 
     Returns
     -------
@@ -127,17 +134,28 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
         return _boost(at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
     fitted, everything = (at_most(v, MOST_ROWS, seed) for v in (fitted, view))
     candidates = _candidates(name, view.dataset.task == "classification")
-    best, lowest, started = candidates[0], np.inf, perf_counter()
-    for model in candidates if len(candidates) > 1 else ():
+    affordable = max(int(seconds / max(_seconds_a_fit(name, fitted), 1e-9)) - 1, 1)
+    best, lowest = candidates[0], np.inf
+    for model in candidates[:affordable] if min(affordable, len(candidates)) > 1 else ():
         _fit(model, fitted)
         if (loss := _loss(held, predict_view(model, held))) < lowest:
             best, lowest = model, loss
-        if perf_counter() - started > seconds / 2:
-            break
     chosen = _fit(clone(best), everything)
     few = len(everything) < len(view)
     rows = f"on {len(everything):,} of {len(view):,} rows" if few else ""
     return chosen, ", ".join(filter(None, (_setting(chosen), rows)))
+
+
+def _seconds_a_fit(name: str, view: View) -> float:
+    """Seconds of one thread to fit and score one candidate, by fixed rates."""
+    numbers = len(view) * view.preprocessor.n_flat
+    if name == "logistic-regression":
+        return numbers * len(view.dataset.classes) * SECONDS_A_COEFFICIENT
+    return numbers * SECONDS_A_DISTANCE
+
+
+def _like(view: View, rows: np.ndarray) -> View:
+    return view.dataset.view(rows, view.fit_rows)
 
 
 def _fit(model: Any, view: View) -> Any:
@@ -145,10 +163,6 @@ def _fit(model: Any, view: View) -> Any:
         # A logistic regression that is not quite converged is as good a baseline.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(view.flat, view.y)
-
-
-def _like(view: View, rows: np.ndarray) -> View:
-    return view.dataset.view(rows, view.fit_rows)
 
 
 def _candidates(name: str, classification: bool) -> list[BaseEstimator]:
@@ -184,14 +198,19 @@ def _loss(view: View, p: np.ndarray) -> float:
 
 
 def _boost(fitted: View, held: View, seed: int, seconds: float) -> tuple[Any, str]:
-    """Boost trees of each size in turn; the best iteration on the held-out rows is kept."""
-    best, lowest, setting = None, np.inf, ""
-    for leaves in LEAVES:
-        for model, loss in _boosting_path(fitted, held, leaves, seed, seconds / len(LEAVES)):
+    """Boost trees; the size and the number of iterations with the least held-out loss are kept."""
+    best, lowest, setting, kept = None, np.inf, "", 0
+    view = TreeFeatures.of(fitted.preprocessor)
+    X = view(fitted.X)
+    trees = max(len(fitted.dataset.classes), 1) if len(fitted.dataset.classes) != 2 else 1
+    one = trees * (SECONDS_A_TREE + X.size * SECONDS_A_CELL)
+    sizes = LEAVES if seconds / one >= len(LEAVES) * ENOUGH_ITERATIONS else LEAVES[:1]
+    iterations = int(np.clip(seconds / one / len(sizes), BLOCK, MOST_ITERATIONS)) // BLOCK * BLOCK
+    for leaves in sizes:
+        for model, loss in _boosting_path(fitted, X, held, view, leaves, seed, iterations):
             if loss < lowest:
-                best, lowest = model, loss
-                setting = f"{model.n_iter_} iterations of {leaves} leaves"
-                kept = model.n_iter_
+                best, lowest, kept = model, loss, model.n_iter_
+                setting = f"{kept} iterations of {leaves} leaves"
     assert best is not None
     # A shorter boosted model is the first trees of a longer one.
     best._predictors = best._predictors[:kept]
@@ -199,30 +218,33 @@ def _boost(fitted: View, held: View, seed: int, seconds: float) -> tuple[Any, st
 
 
 def _boosting_path(
-    fitted: View, held: View, leaves: int, seed: int, seconds: float
+    fitted: View,
+    X: np.ndarray,
+    held: View,
+    view: TreeFeatures,
+    leaves: int,
+    seed: int,
+    iterations: int,
 ) -> Iterator[tuple[Any, float]]:
     """One model as it grows block by block, with its held-out loss."""
-    view = TreeFeatures.of(fitted.preprocessor)
     kind = (
         HistGradientBoostingClassifier if fitted.dataset.classes else HistGradientBoostingRegressor
     )
     model = kind(
         max_leaf_nodes=leaves,
+        l2_regularization=L2,
         max_iter=BLOCK,
         warm_start=True,
         early_stopping=False,
         categorical_features=list(view.categorical) or None,
         random_state=seed,
     )
-    X, started = view(fitted.X), perf_counter()
     lowest, stale = np.inf, 0
-    while model.max_iter <= MOST_ITERATIONS and stale < STALE_BLOCKS:
+    while model.max_iter <= iterations and stale < STALE_BLOCKS:
         model.fit(X, fitted.y)
         loss = _loss(held, predict_view(model, held))
         lowest, stale = (loss, 0) if loss < lowest else (lowest, stale + 1)
         yield model, loss
-        if perf_counter() - started > seconds:
-            break
         model.max_iter += BLOCK
 
 
