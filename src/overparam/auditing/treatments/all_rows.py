@@ -22,6 +22,10 @@ def all_rows(context: Context) -> Candidate:
     recipe = context.recipe.but(rows=available)
     if context.recipe.rows >= int(0.9 * available):
         raise NotApplicable("every net is trained on all rows already.")
+    if context.plan.repeats > 1:
+        raise NotApplicable(
+            "so few rows are compared over several splits; the refit sees them all."
+        )
     one = cost_of_one(context, recipe)
     left = context.ledger.allowance("treatments") * context.plan.jobs
     members = min(int(left / one), context.plan.replicas)
