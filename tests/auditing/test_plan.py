@@ -43,6 +43,6 @@ def test_other_data_in_the_folder_is_refused(dataset):
 
 def test_other_options_are_named(dataset):
     plan = small_plan(dataset, metric="accuracy", options=Options(budget=60.0))
-    with pytest.raises(UserError, match="in DIR budget was .* and seed was 0, now 3"):
+    with pytest.raises(UserError, match=r"in DIR budget was .* and seed was 0, now 3"):
         check_same(plan, dataset, Options(budget=90.0, seed=3), "DIR")
     check_same(plan, dataset, Options(budget=60.0), "DIR")

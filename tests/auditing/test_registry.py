@@ -1,20 +1,18 @@
-"""What registers is found by code or id; unknown names are refused with the nearest."""
+"""Codes are unique, entries chosen by code or id, and unknown ones named."""
 
 import pytest
 
 from overparam.auditing import registry
+from overparam.auditing.registry import FINDINGS, TREATMENTS, chosen, finding
 from overparam.evidence.errors import UserError
 from overparam.evidence.papers import PAPERS
 
-
-@pytest.fixture(autouse=True)
-def _loaded():
-    registry.load_all()
+registry.load_all()
 
 
-def test_the_first_findings_keep_their_codes():
-    codes = {code: entry.id for code, entry in registry.FINDINGS.items()}
-    assert codes == {
+def test_the_first_findings_have_their_codes():
+    ids = {code: entry.id for code, entry in FINDINGS.items()}
+    assert ids == {
         "OP001": "width",
         "OP002": "weight-decay",
         "OP003": "seed-noise",
@@ -24,36 +22,32 @@ def test_the_first_findings_keep_their_codes():
     }
 
 
-def test_ids_are_unique_and_papers_are_known():
-    entries = [*registry.FINDINGS.values(), *registry.TREATMENTS.values()]
+def test_every_entry_says_what_it_is_and_names_a_known_paper():
+    entries = [*FINDINGS.values(), *TREATMENTS.values()]
     assert len({e.id for e in entries}) == len(entries)
-    assert {e.paper for e in entries if e.paper} <= set(PAPERS)
+    for entry in entries:
+        assert entry.page
+        assert entry.title
+        assert entry.paper is None or entry.paper in PAPERS
+        for value, reason in entry.thresholds.values():
+            assert value > 0
+            assert reason
 
 
-def test_only_and_ignore_take_codes_and_ids():
-    def codes(**filters):
-        return {e.code for e in registry.chosen(registry.FINDINGS, **filters)}
-
-    assert codes(only=["OP001", "label-noise"]) == {"OP001", "OP005"}
-    assert codes(ignore=["width"]) == set(registry.FINDINGS) - {"OP001"}
-    assert codes(only=["mixup"]) == set()
+def test_entries_are_chosen_by_code_or_id_and_left_out_by_either():
+    assert [e.code for e in chosen(FINDINGS, only=["width", "OP003"])] == ["OP003", "OP001"]
+    left = chosen(FINDINGS, ignore=["OP001", "calibration"])
+    assert {e.code for e in left} == {"OP002", "OP003", "OP005", "OP006"}
+    assert chosen(TREATMENTS, only=["OP001"]) == []
 
 
-def test_what_tells_most_for_its_time_runs_first():
-    order = [e.code for e in registry.chosen(registry.FINDINGS)]
-    assert order[0] == "OP003"
-    assert order[-1] == "OP001"
-
-
-@pytest.mark.parametrize("argument", ["only", "ignore"])
-def test_an_unknown_name_is_refused_with_the_nearest(argument):
-    with pytest.raises(UserError, match=f"{argument} must name codes .* got 'widht'. Did you mean"):
-        registry.chosen(registry.FINDINGS, **{argument: ["widht"]})
+def test_an_unknown_code_is_named_with_its_neighbour():
+    with pytest.raises(UserError, match="ignore must name codes such as OP001 or ids; got 'wdth'"):
+        chosen(FINDINGS, ignore=["wdth"])
+    with pytest.raises(UserError, match="Did you mean 'width'"):
+        chosen(FINDINGS, only=["wdth"])
 
 
 def test_a_code_is_given_once():
-    with pytest.raises(ValueError, match="code OP001 is taken by width; got another"):
-
-        @registry.finding("OP001", "another", title="Another?")
-        def another(context):
-            """Another."""
+    with pytest.raises(ValueError, match="code OP001 is taken by width; got mine"):
+        finding("OP001", "mine", title="Mine")(lambda context: None)

@@ -23,7 +23,7 @@ def test_a_line_for_each_row_in_order(overparam, model):
     table = pl.read_csv(overparam.folder / "deep" / "p.csv")
     assert table.columns == ["row", "prediction", "p_cat", "p_dog"]
     assert table["row"].to_list() == list(range(180))
-    assert (table["p_cat"] + table["p_dog"]).is_close(1.0).all()
+    assert (table["p_cat"] + table["p_dog"]).is_close(1.0, abs_tol=1e-6).all()
 
 
 def test_a_missing_column_is_one_line_and_exit_code_2(overparam, model):

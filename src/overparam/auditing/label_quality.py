@@ -5,14 +5,15 @@ Quality of a label is the out-of-fold probability of the label (self-confidence,
 improbable too. What tells the two apart is how the labels disagree as the nets get surer. Wrong
 labels that do not depend on the features leave a floor: they disagree as often where the nets are
 surest as where they are merely sure. Doubt vanishes there. So the rate of disagreement is fitted,
-over q, the normal score of a row's confidence rank among the rows of its predicted class, by
+over q, the half-normal score of a row's confidence rank among the rows of its predicted class, by
 
-    rate(q) = share + (1 - share) / (1 + exp(a + b q)),        b >= 0,
+    rate(q) = share + (1 - share k / (k - 1)) / (1 + exp(a + b q)),        b >= 0,
 
-a psychometric function with a lapse rate (Wichmann and Hill 2001); that the surest rows have one
-class only is the anchor-point condition of Liu and Tao 2016. The interval is the profile
-likelihood's: it is wide where the data do not tell noise from doubt. As many rows as the share
-says, those of the lowest quality, are suspected.
+a psychometric function with a lapse rate (Wichmann and Hill 2001), for k classes; it is exact for
+Gaussian logits of two classes. That the surest rows have one class only is the anchor-point
+condition of Liu and Tao 2016. The interval is the profile likelihood's: it is wide where the data
+do not tell noise from doubt. As many rows as the share says, those of the lowest quality, are
+suspected.
 
 For regression the quality is the rank of the absolute out-of-fold residual, and rows beyond five
 robust standard deviations are suspected.
@@ -100,14 +101,15 @@ def disagreement_floor(y: np.ndarray, p: np.ndarray) -> NoiseEstimate:
     wrong = p.argmax(axis=1) != y
     rank = _confidence_rank(p)
     bins = np.array_split(np.argsort(rank, kind="stable"), min(BINS, len(y)))
-    q = ndtri([rank[rows].mean() for rows in bins])
+    q = ndtri([(1 + rank[rows].mean()) / 2 for rows in bins])
     x, n = (np.array([value[rows].sum() for rows in bins]) for value in (wrong, np.ones(len(y))))
     doubt = _doubt(q, chance=1 - np.bincount(y).max() / len(y))
-    most = min(wrong.mean() + 3 / np.sqrt(len(y)), 0.95)
+    spread = p.shape[1] / (p.shape[1] - 1)  # a flip may also make a doubtful label agree
+    most = min(wrong.mean() + 3 / np.sqrt(len(y)), 1 / spread)
     shares = most * np.linspace(0, 1, SHARES) ** 2
     likelihood = np.empty(SHARES)
     for i, share in enumerate(shares):
-        rate = np.clip(share + (1 - share) * doubt, 1e-300, 1 - 1e-16)
+        rate = np.clip(share + (1 - spread * share) * doubt, 1e-300, 1 - 1e-16)
         likelihood[i] = (np.log(rate) @ x + np.log1p(-rate) @ (n - x)).max()
     inside = shares[likelihood >= likelihood.max() - chi2.ppf(0.95, 1) / 2]
     best = float(shares[likelihood.argmax()])

@@ -97,7 +97,12 @@ def test_the_forecast_is_for_the_rows_at_hand_also_where_nets_saw_fewer(make_con
     at_hand = module.fitted_rows(context)
     seen = table.filter(part="measured")["rows"].max()
     assert seen == pytest.approx(800 * 200 / at_hand, abs=1)
-    assert answer.extra["forecast"][0]["rows"] == 1600
+    twice = answer.extra["forecast"][0]
+    assert twice["rows"] == 1600
+    sweep = context.memory["subset_curve"]
+    curve = fit_power_law(sweep.values, module.errors(context, sweep).mean(axis=(1, 2)))
+    variance = np.var(context.splits[0].train.y)
+    assert twice["error"] == pytest.approx(np.sqrt(curve(np.array([2 * at_hand])) * variance)[0])
     assert any("The budget let nets train on 200 of" in text for text in answer.details)
 
 

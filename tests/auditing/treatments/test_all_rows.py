@@ -43,3 +43,9 @@ def test_passes_follow_the_time_that_is_left(context):
     context.ledger.total = 3000.0
     passes = all_rows(context).build.recipe.epochs
     assert PASSES <= passes <= context.recipe.epochs
+
+
+def test_several_splits_are_left_alone(make_context):
+    context = make_context(*blobs(200, 4, distance=3.0), net=FEW, repeats=2)
+    with pytest.raises(NotApplicable, match="compared over several splits"):
+        all_rows(context)

@@ -30,6 +30,10 @@ def all_rows(context: Context) -> Candidate:
     available = len(split.train)
     if context.recipe.rows >= int(0.9 * available):
         raise NotApplicable("every net is trained on all rows already.")
+    if context.plan.repeats > 1:
+        raise NotApplicable(
+            "so few rows are compared over several splits; the refit sees them all."
+        )
     members = context.plan.jobs
     recipe = context.recipe.but(rows=available, batch_size=128)
     one_pass = cost_of_one(context, recipe.but(epochs=1))
