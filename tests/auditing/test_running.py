@@ -47,7 +47,8 @@ def test_the_report_keeps_its_contract(name, request):
     by_id = {f["id"]: f for f in document["findings"]}
     assert len(by_id["learning-curve"]["forecast"]) == 3
     assert 0 <= by_id["label-noise"]["share"] <= 1
-    assert set(document["figures"]) == {f["figure"] for f in document["findings"] if f["figure"]}
+    drawn = {f["figure"] for f in document["findings"] if f["figure"]}
+    assert set(document["figures"]) == drawn | {"baselines", "treatments"}
     for part in ("report.html", "rows.csv", "plan.json", "model/model.json"):
         assert (result.folder / part).is_file()
 

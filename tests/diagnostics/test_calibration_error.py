@@ -8,6 +8,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from overparam.diagnostics import ace, adaptive_ece, classwise_ece, ece, mce, reliability_table
+from overparam.diagnostics.calibration_error import _equal_width_bin
 
 
 def sign_changing():
@@ -85,6 +86,14 @@ def test_bins_are_closed_on_the_right():
     table = reliability_table(probs, [0, 1, 0], bins=5)
     np.testing.assert_allclose(table["low"], [0.4, 0.6])
     np.testing.assert_array_equal(table["count"], [2, 1])
+
+
+@pytest.mark.parametrize("bins", [1, 7, 15, 49, 100])
+def test_a_value_at_an_edge_or_next_to_it_is_binned_as_by_binary_search(bins):
+    edges = np.linspace(0, 1, bins + 1)
+    values = np.r_[edges, np.nextafter(edges, 0), np.nextafter(edges[:-1], 1)]
+    searched = np.clip(np.searchsorted(edges, values) - 1, 0, bins - 1)
+    np.testing.assert_array_equal(_equal_width_bin(values, bins), searched)
 
 
 def test_the_reliability_table_has_no_empty_bins_and_gives_back_the_ece():

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from overparam.evidence.intervals import t_interval
-from overparam.evidence.seed_tables import by_seed, seed_means
+from overparam.evidence.regions import between, more_than
+from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
 
 TABLE = pl.DataFrame(
     {
@@ -24,6 +25,26 @@ def test_rows_are_seeds_and_columns_are_places_in_the_order_of_the_table():
 def test_a_seed_without_a_value_or_with_two_is_named(wrong):
     with pytest.raises(ValueError, match=r"one row for each seed and k; got [35] rows for 2 seeds"):
         by_seed(wrong, "kl", "k")
+
+
+VALUES = np.array([[1.0, 0.9, -0.7], [1.2, 1.7, -0.8]])  # the second has the widest interval
+
+
+@pytest.mark.parametrize(
+    ("columns", "region", "deciding"),
+    [
+        ([0, 1], more_than(0), 1.3),  # both above on average, the second reaches below
+        ([0, 1, 2], more_than(0), -0.75),  # wholly outside: decides whatever the others say
+        ([0, 2], between(-3, 2), 1.1),  # nearer to the upper end than the other to the lower
+    ],
+)
+def test_the_worst_place_decides(columns, region, deciding):
+    assert worst_interval(VALUES[:, columns], region, "x").value == pytest.approx(deciding)
+
+
+def test_a_missing_figure_decides():
+    missing = np.c_[VALUES[:, :2], [np.nan, 1.0]]
+    assert np.isnan(worst_interval(missing, more_than(0), "x").value)
 
 
 def test_means_come_with_their_interval_in_the_order_of_the_groups():

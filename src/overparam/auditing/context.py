@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,12 @@ class Context:
         """The baseline net."""
         return self.plan.baseline
 
-    @property
+    @cached_property
     def split_keys(self) -> list[SplitKey]:
         """The splits on which candidates are compared: one, or several for few rows."""
         return [SplitKey(self.plan.seed, i, self.plan.repeats) for i in range(self.plan.repeats)]
 
-    @property
+    @cached_property
     def splits(self) -> list[Split]:
         """The splits themselves."""
         return [key.of(self.dataset) for key in self.split_keys]

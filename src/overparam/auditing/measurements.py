@@ -18,7 +18,7 @@ from overparam.auditing.net_cells import (
     out_of_fold,
     subsample,
 )
-from overparam.auditing.plan import CURVE_SEEDS, FOLD_SEEDS, FOLDS, SWEEP_SEEDS
+from overparam.auditing.plan import FOLDS
 from overparam.auditing.recipes import ModuleFactory, Recipe, import_factory
 
 T = TypeVar("T")
@@ -150,7 +150,7 @@ def width_sweep(context: Context) -> Sweep:
                 "dataset": context.dataset,
                 "split": context.split_keys[0].as_dict(),
                 "recipe": plan.sweep.but(width=width).as_dict(),
-                "seeds": list(range(SWEEP_SEEDS)),
+                "seeds": list(range(context.plan.sweep_seeds)),
             }
             for width in reversed(plan.widths)  # the longest first: better shared by two processes
         ]
@@ -179,14 +179,14 @@ def decay_sweep(context: Context) -> Sweep:
                 "seeds": [seed] * len(decays),
                 "vectors": {"weight_decay": list(decays)},
             }
-            for seed in range(SWEEP_SEEDS)
+            for seed in range(context.plan.sweep_seeds)
         ]
         results = context.cells(
             "nets",
             fit_nets,
             arguments,
             label="weight-decay sweep",
-            estimate=SWEEP_SEEDS * len(decays) * cost_of_one(context, context.recipe),
+            estimate=context.plan.sweep_seeds * len(decays) * cost_of_one(context, context.recipe),
         )
         return Sweep(
             np.asarray(decays),
@@ -219,7 +219,7 @@ def out_of_fold_predictions(
                 "fold": fold,
                 "fold_seed": context.plan.seed,
                 "recipe": recipe.as_dict(),
-                "seeds": list(range(FOLD_SEEDS)),
+                "seeds": list(range(context.plan.fold_seeds)),
             }
             for fold in range(n_folds)
         ]
@@ -228,8 +228,11 @@ def out_of_fold_predictions(
             out_of_fold,
             cells,
             label=f"out-of-fold nets ({name})",
-            estimate=n_folds * FOLD_SEEDS * cost_of_one(context, recipe)
-            + FOLD_SEEDS * len(rows) / 1000 * context.plan.seconds["a_thousand_predictions"],
+            estimate=n_folds * context.plan.fold_seeds * cost_of_one(context, recipe)
+            + context.plan.fold_seeds
+            * len(rows)
+            / 1000
+            * context.plan.seconds["a_thousand_predictions"],
         )
         order = np.concatenate([r["rows"] for r in results])
         p = np.concatenate([context.probabilities(r["logits"]).mean(axis=0) for r in results])
@@ -254,7 +257,7 @@ def subset_curve(context: Context) -> Sweep:
                 "split": context.split_keys[0].as_dict(),
                 "recipe": recipe.as_dict(),
                 "size": size,
-                "seeds": list(range(CURVE_SEEDS)),
+                "seeds": list(range(context.plan.curve_seeds)),
             }
             for size in sizes
         ]
@@ -263,10 +266,10 @@ def subset_curve(context: Context) -> Sweep:
             fit_subsets,
             arguments,
             label="learning curve",
-            estimate=CURVE_SEEDS * len(sizes) * cost_of_one(context, recipe),
+            estimate=context.plan.curve_seeds * len(sizes) * cost_of_one(context, recipe),
         )
         validation = np.stack([r["validation"] for r in results])
-        empty = np.zeros((len(sizes), CURVE_SEEDS))
+        empty = np.zeros((len(sizes), context.plan.curve_seeds))
         return Sweep(np.asarray(sizes, float), validation, validation[:, :, :0], empty, empty[:, 0])
 
     return remembered("subset_curve", context, compute)

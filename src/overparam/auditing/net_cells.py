@@ -28,6 +28,7 @@ from overparam.training.mixup import MixupTransform
 HELD_FOLDS = 10  # one of ten parts of the training rows is held out
 SCORED_VALIDATION = 10_000  # rows; an accuracy is then known to a point, and often to a third
 SCORED_TEST = 50_000
+MOST_HELD = 2_000  # held-out rows: enough to stop early and to fit a temperature
 PATIENCE = 0.2  # of the epochs, without improvement, before a member is stopped
 
 
@@ -79,7 +80,8 @@ def fit_and_held(dataset: Dataset, train: np.ndarray, seed: int) -> tuple[np.nda
 
     The last fold: where rows have a time, it fits on all that is older than the latest block.
     """
-    return folds(dataset, train, HELD_FOLDS, seed)[-1]
+    fitted, held = folds(dataset, train, HELD_FOLDS, seed)[-1]
+    return fitted, subsample(held, MOST_HELD, seed)
 
 
 def at_most(view: View, most: int, seed: int) -> View:

@@ -15,7 +15,8 @@ from overparam.auditing.budget import Ledger, parse_duration
 from overparam.auditing.context import Context
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
-from overparam.auditing.plan import Options, check_same, make_plan, read_plan, write_plan
+from overparam.auditing.plan import Options, check_same, read_plan, write_plan
+from overparam.auditing.planning import make_plan
 from overparam.auditing.recipes import ModuleFactory
 from overparam.auditing.stages import Run
 from overparam.data.dataset import Dataset

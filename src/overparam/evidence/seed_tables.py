@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from overparam.evidence.intervals import t_interval
+from overparam.evidence.intervals import Statistic, t_interval, t_statistic
+from overparam.evidence.regions import Region
 
 
 def by_seed(table: pl.DataFrame, value: str, along: str) -> np.ndarray:
@@ -34,6 +35,23 @@ def by_seed(table: pl.DataFrame, value: str, along: str) -> np.ndarray:
         )
     wide = table.pivot(along, index="seed", values=value).sort("seed").drop("seed")
     return wide.to_numpy().astype(float)
+
+
+def worst_interval(values: np.ndarray, region: Region, label: str) -> Statistic:
+    """Return the t statistic of that column of `values` (seeds, places) which decides a claim.
+
+    For a claim that the mean lies in `region` at every place: it fails where an interval lies
+    wholly outside, otherwise the interval that reaches farthest towards the outside decides. (The
+    worst place of each seed would be another claim: its mean leaves any region as places are
+    added.)
+    """
+    found = [t_statistic(column, label) for column in values.T]
+    ends = [(s.interval.low, s.interval.high) for s in found if s.interval is not None]
+    outside = [region.disjoint_from(low, high) for low, high in ends]
+    reserve = np.array([min(low - region.low, region.high - high) for low, high in ends])
+    reserve[np.isnan(reserve)] = -np.inf  # a figure that is missing decides too
+    order = np.lexsort((reserve, np.logical_not(outside)))
+    return found[order[0]]
 
 
 def seed_means(table: pl.DataFrame, value: str, by: list[str]) -> pl.DataFrame:
