@@ -32,10 +32,10 @@ def small_plan(
         options=options or Options(target=dataset.target),
         fingerprint=dataset.fingerprint,
         seed=0,
-        jobs=1,
         budget=1e6,
         metric=metric,
         **{
+            "jobs": 1,
             "repeats": repeats,
             "replicas": 4,
             "treatment_seeds": 2,

@@ -52,7 +52,11 @@ def test_boosting_keeps_the_iteration_that_was_best_on_the_held_out_rows(view):
     fitted, _ = fit_and_held(view.dataset, view.rows, 0)
     rows = view.dataset.view(fitted, view.fit_rows)
     peer = HistGradientBoostingClassifier(
-        max_leaf_nodes=leaves, max_iter=iterations, early_stopping=False, random_state=0
+        max_leaf_nodes=leaves,
+        max_iter=iterations,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=0,
     ).fit(rows.X, rows.y)
     np.testing.assert_allclose(predict_view(model, view), peer.predict_proba(view.X), atol=1e-9)
 

@@ -12,10 +12,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import accuracy_score, r2_score
 from tests.auditing.known_data import blobs
-from tests.auditing.small_plan import audited
+from tests.auditing.small_plan import audited, plan_ahead
 
 from overparam.auditing import registry
+from overparam.auditing.baselines import NAMES
 from overparam.auditing.net_cells import SplitKey, fit_and_held
+from overparam.auditing.plan import Options, read_plan, write_plan
 from overparam.auditing.running import audit
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
@@ -142,9 +144,12 @@ def without_times(document):
 
 def test_a_second_run_gives_the_same_report_from_the_cells(tmp_path):
     X, y = blobs(120, 4, distance=3.0)
-    first = audited(tmp_path / "a", X, y, net=FEW, only=("OP003", "OT003"))
+    # Boosting is stopped by the clock: with time enough two computations of it are the same.
+    ample = dict.fromkeys(NAMES["classification"], 60.0)
+    only = ("OP003", "OT003")
+    first = audited(tmp_path / "a", X, y, net=FEW, only=only, baseline_seconds=ample)
     cells = sorted(p.name for p in (tmp_path / "a" / ".cells").rglob("*") if p.is_file())
-    options = {"only": ("OP003", "OT003"), "out": tmp_path / "a", "progress": False}
+    options = {"only": only, "out": tmp_path / "a", "progress": False}
     second = audit(X, y, backend="sequential", jobs=1, **options)
     assert second.report == first.report  # also the times: those of the cells are charged again
     assert cells == sorted(p.name for p in (tmp_path / "a" / ".cells").rglob("*") if p.is_file())
@@ -176,9 +181,6 @@ def test_a_model_of_ones_own_is_audited_beside_the_others(tmp_path, model):
     X, y = blobs(120, 4, distance=3.0)
     name = f"{__name__}:factory"
     dataset = load(X, y)
-    from tests.auditing.small_plan import plan_ahead
-
-    from overparam.auditing.plan import Options, read_plan, write_plan
 
     options = Options(target=dataset.target, model=name, only=("OP003", "OT003"))
     plan = plan_ahead(tmp_path, dataset, options, net=FEW)
@@ -222,3 +224,23 @@ def test_a_file_is_no_folder_for_the_report(tmp_path):
     with pytest.raises(UserError, match="out must be a folder; got the file"):
         audit(X, y, out=tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("no_such_module:f", "model must be importable; got 'no_such_module:f'"),
+        (lambda d, k, seed: None, "must be a function at the top level of an importable file"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_told_before_anything_is_trained(tmp_path, model, message):
+    with pytest.raises(UserError, match=message):
+        audit(*blobs(120, 4, distance=3.0), model=model, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_groups_are_a_mistake_that_can_be_mended(tmp_path):
+    X, y = blobs(120, 3, distance=3.0)
+    frame = pl.DataFrame({"a": X[:, 0], "b": X[:, 1], "ward": np.arange(120) % 3, "y": y})
+    with pytest.raises(UserError, match="group must"):
+        audit(frame, "y", group="ward", out=tmp_path / "out")

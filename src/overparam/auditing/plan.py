@@ -119,6 +119,8 @@ def read_plan(path: Path) -> Plan | None:
         return None
     if raw.get("format") != FORMAT or raw.get("version") != __version__:
         return None
+    if not set(raw) >= set(Plan.__dataclass_fields__):
+        return None
     known = {name: raw[name] for name in Plan.__dataclass_fields__}
     options = raw["options"]
     for name in ("only", "ignore", "drop"):

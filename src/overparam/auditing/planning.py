@@ -9,7 +9,7 @@ import numpy as np
 from overparam.auditing.baselines import NAMES
 from overparam.auditing.budget import SHARES
 from overparam.auditing.cost import RATE, multiply_adds, training_seconds
-from overparam.auditing.net_cells import SCORED_VALIDATION
+from overparam.auditing.net_cells import SCORED_VALIDATION, fit_and_held
 from overparam.auditing.plan import DECAYS, FOLDS, FRACTIONS, Options, Plan
 from overparam.auditing.recipes import (
     ModuleFactory,
@@ -68,7 +68,7 @@ def make_plan(
 ) -> Plan:
     """Choose nets, rows, passes, seeds and widths for this data within the budget."""
     split = dataset.split(options.seed)
-    n_fit = max(int(0.9 * len(split.train.rows)), 2)
+    n_fit = len(fit_and_held(dataset, split.train.rows, options.seed)[0])
     n_outputs = len(dataset.classes) or 1
     repeats = REPEATS if dataset.n < FEW_ROWS and dataset.test_rows is None else 1
     nets = SHARES["nets"] * options.budget * jobs

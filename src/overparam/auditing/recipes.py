@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -115,6 +117,8 @@ def module_factory(
 def import_factory(path: str) -> ModuleFactory:
     """The user's own `package.module:factory`."""
     module, _, name = path.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a console script does not look in the current folder
     if not module or not name:
         raise UserError(f"model must be package.module:factory; got {path!r}.")
     try:
@@ -129,6 +133,16 @@ def import_factory(path: str) -> ModuleFactory:
             f"got {type(factory).__name__} {path!r}."
         )
     return factory
+
+
+def check_reachable(factory: ModuleFactory) -> None:
+    """Refuse a function that other processes cannot import by its name."""
+    name = getattr(factory, "__qualname__", type(factory).__qualname__)
+    if "<" in name or factory.__module__ == "__main__":
+        raise UserError(
+            "model must be a function at the top level of an importable file, so that worker "
+            f"processes find it; got {factory.__module__}:{name}. Move it into a .py file."
+        )
 
 
 def count_parameters(module: torch.nn.Module) -> int:

@@ -17,7 +17,7 @@ from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
 from overparam.auditing.plan import Options, check_same, read_plan, write_plan
 from overparam.auditing.planning import make_plan
-from overparam.auditing.recipes import ModuleFactory
+from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
 from overparam.auditing.stages import Run
 from overparam.data.dataset import Dataset
 from overparam.data.loading import load
@@ -120,6 +120,10 @@ def audit(
     if not int(seed) >= 0:
         raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
     chosen_metric = choose_metric(dataset, metric)
+    if isinstance(model, str):
+        import_factory(model)  # a mistake in it is told before anything is trained
+    elif model is not None:
+        check_reachable(model)
     options = Options(
         target=dataset.target if target is None else target,
         task=task,
@@ -171,10 +175,10 @@ def _prepare(
     if folder.exists() and not folder.is_dir():
         raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
     path = folder / "plan.json"
-    if fresh and path.exists():
+    if fresh:
         for part in (".cells", "model"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        path.unlink()
+        path.unlink(missing_ok=True)
     plan = read_plan(path)
     if plan is None:
         if path.exists():

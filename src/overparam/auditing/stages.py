@@ -166,13 +166,19 @@ class Run:
         scores = context.scores(candidate.predictions)
         difference = over_splits(scores, context.n_train)
         sign = 1 if context.metric.greater_is_better else -1
+        others = [
+            also(context.metric, context.validation(i), p[0])
+            for i, p in enumerate(candidate.predictions)
+        ]
         return {
             "name": candidate.name,
             "title": candidate.title,
             "metric": context.metric.name,
             "validation": sign * difference.value,
             "interval": sorted(sign * v for v in difference.interval()),
-            "also": also(context.metric, context.validation(0), candidate.predictions[0][0]),
+            "also": {
+                name: float(np.mean([values[name] for values in others])) for name in others[0]
+            },
             "seconds": candidate.seconds,
             "note": candidate.setting,
         }
