@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 
@@ -18,3 +20,8 @@ def test_the_written_derivative_is_autograds(name):
 def test_an_unknown_name_is_named():
     with pytest.raises(ValueError, match=r"activation must be one of .*'relu'.*; got 'rely'"):
         resolve_activation("rely")
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_a_named_activation_is_pickled_by_its_name(name):
+    assert pickle.loads(pickle.dumps(ACTIVATIONS[name])) is ACTIVATIONS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +30,13 @@ class Activation:
     function: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
     in_place: Callable[[Tensor], Tensor] | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Activation], tuple[Any, ...]]:
+        """Pickle by name, or by the function itself, so that networks can be pickled."""
+        for name, known in ACTIVATIONS.items():
+            if known is self:
+                return resolve_activation, (name,)
+        return resolve_activation, (self.function,)
 
 
 ACTIVATIONS = {
