@@ -2,7 +2,7 @@
 
 import pytest
 
-from overparam.auditing.budget import SHARES, Ledger, parse_duration
+from overparam.auditing.budget import SHARES, Ledger, makespan, parse_duration
 from overparam.evidence.errors import UserError
 
 
@@ -45,3 +45,9 @@ def test_a_timed_block_is_charged_even_when_it_fails():
     with pytest.raises(KeyError), ledger.timed("nets"):
         raise KeyError
     assert ledger.spent["nets"] > 0
+
+
+@pytest.mark.parametrize(("jobs", "seconds"), [(1, 17.0), (2, 10.0), (3, 10.0)])
+def test_one_long_piece_of_work_keeps_the_others_waiting(jobs, seconds):
+    assert makespan([10, 1, 2, 4], jobs) == seconds
+    assert makespan([], jobs) == 0

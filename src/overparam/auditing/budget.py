@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -28,6 +29,14 @@ def parse_duration(text: str | float) -> float:
     if not seconds >= 10:
         raise UserError(f"budget must be at least 10s; got {text!r}.")
     return seconds
+
+
+def makespan(seconds: Sequence[float], jobs: int) -> float:
+    """Wall-clock seconds of pieces of work that `jobs` processes take one after the other."""
+    free = [0.0] * jobs
+    for piece in seconds:
+        heapq.heapreplace(free, free[0] + piece)
+    return max(free)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import softmax
 
 from overparam.auditing.answers import NotAffordable
-from overparam.auditing.budget import Ledger
+from overparam.auditing.budget import Ledger, makespan
 from overparam.auditing.candidates import Candidate
 from overparam.auditing.metric import Metric
 from overparam.auditing.net_cells import SplitKey
@@ -106,8 +106,8 @@ class Context:
     ) -> list[CellResult | CellFailure]:
         """Run cells in parallel and charge what they took; a cell that failed says so."""
         results = call_many(function, arguments, label=label)
-        took = sum(r.seconds for r in results if isinstance(r, CellResult))
-        self.ledger.charge(stage, took / self.plan.jobs)
+        took = [r.seconds for r in results if isinstance(r, CellResult)]
+        self.ledger.charge(stage, makespan(took, self.plan.jobs))
         return results
 
     def check_affordable(self, stage: str, seconds: float) -> None:

@@ -26,6 +26,7 @@ REPEATS = 5
 TRAINED_TREATMENTS = 5  # those that train a recipe of their own
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # parameters / (rows x outputs)
 SWEEP_EPOCHS = 150  # long enough for the widest net to fit every label
+SWEEP_SPEED = 0.6  # stacked perceptrons take so much of what the general rates expect
 TARGET_STEPS = 1000
 EPOCHS = (12, 80)  # fewest and most passes over the data
 FEWEST_ROWS = 2000  # seeds, then passes, are cut before rows fall below this
@@ -227,4 +228,4 @@ def _sweep_rows(n_fit: int, n_outputs: int, seeds: int, available: float) -> tup
     rows = n_fit
     while rows > 100 and expected(rows) > available:
         rows = int(rows * 0.9)
-    return rows, expected(rows)
+    return rows, expected(rows) * SWEEP_SPEED
