@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -59,6 +60,8 @@ def _parallel(
 ) -> Iterable[Numbered]:
     import joblib
 
+    # A worker that has grown is replaced between two cells; nothing of it concerns the user.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", module="joblib")
     calls = (joblib.delayed(_numbered)(place, tasks[place], wait) for place in places)
     return joblib.Parallel(batch_size=1, return_as=return_as)(calls)
 

@@ -61,3 +61,13 @@ def test_far_values_of_a_regression_are_suspected(make_context):
     answer = label_noise(context)
     assert answer.resolved_outcome == "issue"
     assert answer.extra["suspected"] == np.isin(context.splits[0].train.rows, far).sum()
+
+
+def test_nets_that_saw_few_of_the_rows_give_a_tip_at_most(make_context):
+    X, y = blobs(600, 6, classes=3, distance=6.0)
+    noisy, _ = flipped(y, 0.2)
+    few = make_context(X, noisy, net={"width": 16, "epochs": 40, "rows": 100})
+    answer = label_noise(few)
+    assert answer.resolved_outcome == "tip"
+    assert "nets that saw 100 of 360 training rows" in answer.headline
+    assert label_noise(make_context(X, noisy, net={"width": 16})).resolved_outcome == "issue"

@@ -15,6 +15,7 @@ from overparam.evidence.verdict import Evidence
 from overparam.report import figures
 
 SHARE = 0.01
+ENOUGH = 0.5
 METHOD = {"classification": "profile likelihood", "regression": "Jeffreys over rows"}
 
 
@@ -24,6 +25,7 @@ METHOD = {"classification": "profile likelihood", "regression": "Jeffreys over r
     title="Are labels wrong?",
     order=4,
     thresholds={
+        "enough": (ENOUGH, "share of the training rows below which nets mistake hard for wrong"),
         "share": (SHARE, "one label in a hundred: below this, cleaning hardly moves a score"),
     },
 )
@@ -38,7 +40,9 @@ def label_noise(context: Context) -> Answer:
 
     Why: an over-parameterised net fits wrong labels too, and pays for it on new rows.
 
-    Where no row is suspected the outcome is fine, however few rows there are to tell.
+    Nets that the budget gives less than half of the training rows take hard rows for wrong ones:
+    the share is then an upper end, and the outcome at most a tip. Where no row is suspected it is
+    fine, however few rows there are to tell.
 
     What to do: look at the suspected rows in `rows.csv` (least `label_quality` first). Correct what
     is wrong; a suspected row may also be right and rare.
@@ -73,7 +77,15 @@ def label_noise(context: Context) -> Answer:
     )
     share, high = 100 * estimate.share, 100 * estimate.high
     count = int(suspected.sum())
-    if estimate.low > SHARE:
+    learners = f"nets that saw {context.recipe.rows:,} of {len(rows):,} training rows"
+    weak = context.recipe.rows < ENOUGH * len(rows)
+    if estimate.low > SHARE and weak:
+        headline = (
+            f"Up to about {share:.1f} % of the labels look wrong to {learners}; with more rows "
+            "fewer would."
+        )
+        action = "Look at the least label_quality in rows.csv; a larger --budget tells more."
+    elif estimate.low > SHARE:
         headline = (
             f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
         )
@@ -101,6 +113,6 @@ def label_noise(context: Context) -> Answer:
             "net learns to repeat are not seen.",
         ],
         caption="Quality of the training labels; suspected rows apart.",
-        outcome="fine" if count == 0 else None,
+        outcome="fine" if count == 0 else "tip" if weak and estimate.low > SHARE else None,
         extra={"share": estimate.share, "suspected": count},
     )
