@@ -2,7 +2,7 @@
 
 import pytest
 
-from overparam.auditing.budget import SHARES, Ledger, makespan, parse_duration
+from overparam.auditing.budget import SHARES, Ledger, makespan, parse_duration, working_seconds
 from overparam.evidence.errors import UserError
 
 
@@ -51,3 +51,8 @@ def test_a_timed_block_is_charged_even_when_it_fails():
 def test_one_long_piece_of_work_keeps_the_others_waiting(jobs, seconds):
     assert makespan([10, 1, 2, 4], jobs) == seconds
     assert makespan([], jobs) == 0
+
+
+def test_starting_and_writing_are_kept_free():
+    assert working_seconds(300) == 280
+    assert working_seconds(30) == 18

@@ -13,6 +13,7 @@ from overparam.evidence.errors import UserError
 
 # What is left of the budget when a stage ends goes to the stages after it.
 SHARES = {"baselines": 0.25, "nets": 0.45, "treatments": 0.15, "reserve": 0.15}
+AROUND = 20.0  # seconds of an audit of a large data set that are spent outside its cells
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -29,6 +30,11 @@ def parse_duration(text: str | float) -> float:
     if not seconds >= 10:
         raise UserError(f"budget must be at least 10s; got {text!r}.")
     return seconds
+
+
+def working_seconds(budget: float) -> float:
+    """What is left of a budget for cells: starting, reading the data and the page take the rest."""
+    return max(budget - AROUND, 0.6 * budget)
 
 
 def makespan(seconds: Sequence[float], jobs: int) -> float:

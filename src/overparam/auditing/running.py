@@ -11,7 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from overparam.auditing import registry
-from overparam.auditing.budget import Ledger, parse_duration
+from overparam.auditing.budget import Ledger, parse_duration, working_seconds
 from overparam.auditing.context import Context
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
@@ -191,5 +191,7 @@ def _prepare(
         write_plan(plan, path)
     else:
         check_same(plan, dataset, options, str(folder))
-    context = Context(dataset, plan, metric, Ledger(plan.budget), own, say or (lambda text: None))
+    context = Context(
+        dataset, plan, metric, Ledger(working_seconds(plan.budget)), own, say or (lambda text: None)
+    )
     return Run(context, folder)

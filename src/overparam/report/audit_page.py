@@ -75,7 +75,8 @@ def strip(recommendation: Mapping[str, Any]) -> list[dict[str, Any]]:
             "interval": recommendation.get("interval"),
         },
         {
-            "label": recommendation.get("best_baseline"),
+            "label": recommendation.get("best_baseline_title")
+            or recommendation.get("best_baseline"),
             "value": recommendation.get("best_baseline_test"),
             "interval": recommendation.get("best_baseline_interval"),
         },
