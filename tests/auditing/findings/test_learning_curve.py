@@ -110,3 +110,11 @@ def test_too_few_sizes_have_no_curve(make_context):
     context = make_context(*blobs(60, 3, distance=3.0))
     with pytest.raises(NotApplicable, match="too few training rows for three sizes"):
         learning_curve(context)
+
+
+def test_a_forecast_from_few_of_the_rows_is_a_tip_that_says_so(make_context):
+    X, y = blobs(900, 5, classes=3, distance=3.0)
+    few = make_context(X, y, net={"width": 8, "epochs": 6, "rows": 110})
+    answer = learning_curve(few)
+    assert answer.resolved_outcome == "tip"
+    assert answer.headline.startswith("From the 110 rows that nets could afford: ")

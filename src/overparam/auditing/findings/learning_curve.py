@@ -22,6 +22,7 @@ GAIN = 0.01
 FACTORS = (2, 4, 8)
 RESAMPLES = 1000
 EXPONENTS = (0.05, 1.5)
+REACH = 4.0
 TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
 
 
@@ -30,7 +31,10 @@ TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
     "learning-curve",
     title="Would more data help?",
     order=5,
-    thresholds={"gain": (GAIN, "one point of error from twice the rows is worth collecting them")},
+    thresholds={
+        "gain": (GAIN, "one point of error from twice the rows is worth collecting them"),
+        "reach": (REACH, "rows at hand over rows of nets, beyond which a forecast is only a tip"),
+    },
 )
 def learning_curve(context: Context) -> Answer:
     """The error that 2, 4 and 8 times the rows would bring, extrapolated from subsets.
@@ -42,7 +46,8 @@ def learning_curve(context: Context) -> Answer:
     Why: it tells whether to spend on data or on the model.
 
     What to do: if twice the rows bring a point or more, collect data first. The extrapolation
-    assumes that new rows are like the old ones; 8 times is far.
+    assumes that new rows are like the old ones; 8 times is far. Where the budget let nets train on
+    less than a quarter of the rows at hand, the forecast starts far away: the outcome is a tip.
     """
     sweep = subset_curve(context)
     if len(sweep.values) < 3:
@@ -88,6 +93,9 @@ def learning_curve(context: Context) -> Answer:
         ),
     )
     headline, action = _words(context, gain, interval, forecast)
+    far = at_hand > REACH * n[-1]
+    if far:
+        headline = f"From the {int(n[-1]):,} rows that nets could afford: {headline}"
     return Answer(
         evidence,
         headline,
@@ -99,6 +107,7 @@ def learning_curve(context: Context) -> Answer:
             *_beyond(n[-1], at_hand),
         ],
         caption="Error against labelled rows: measured on subsets, and forecast.",
+        outcome="tip" if far else None,
         extra={"forecast": forecast},
     )
 
