@@ -3,16 +3,10 @@
 from overparam.evidence import cells
 from overparam.evidence.errors import UserError
 from overparam.evidence.intervals import (
-    Difference,
     Interval,
     Statistic,
     bootstrap_interval,
     exact_statistic,
-    holm,
-    paired_bootstrap,
-    resampled_means,
-    seeds_and_rows,
-    simultaneous_level,
     t_interval,
     t_statistic,
 )
@@ -28,7 +22,6 @@ __all__ = [
     "QUICK",
     "SCALES",
     "SMOKE",
-    "Difference",
     "Evidence",
     "Interval",
     "Paper",
@@ -44,13 +37,8 @@ __all__ = [
     "cells",
     "combine",
     "exact_statistic",
-    "holm",
     "less_than",
     "more_than",
-    "paired_bootstrap",
-    "resampled_means",
-    "seeds_and_rows",
-    "simultaneous_level",
     "t_interval",
     "t_statistic",
 ]

@@ -1,13 +1,12 @@
 """Statistics with their intervals: Student's t over seeds, the bootstrap over test rows.
 
 Seeds are few (3 to 5), so their intervals use Student's t: a bootstrap of three values is far
-too narrow. Rows are many, so they may be resampled. Where both vary, `seeds_and_rows` adds the
-two variances and takes the degrees of freedom of Welch and Satterthwaite.
+too narrow. Rows are many, so they may be resampled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +37,6 @@ class Statistic:
     interval: Interval | None
     label: str
     n: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference that is to be compared with others: its statistic and two-sided p-value."""
-
-    statistic: Statistic
-    p_value: float
 
 
 def t_interval(values: Values, level: float = 0.95) -> Interval:
@@ -114,126 +105,6 @@ def bootstrap_interval(
     )
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level, "bootstrap")
-
-
-def resampled_means(values: Values, *, resamples: int = 2000, seed: int = 0) -> np.ndarray:
-    """Return the means (resamples,) of `values` (n,) under resampling of its rows."""
-    rows = _vector(values, at_least=2)
-    return np.concatenate(
-        [rows[index].mean(axis=1) for index in _resamplings(len(rows), len(rows), resamples, seed)]
-    )
-
-
-def seeds_and_rows(
-    per_seed: Values, resampled: Values, label: str, level: float = 0.95
-) -> Difference:
-    """Return a difference whose interval covers both other seeds and other test rows.
-
-    Parameters
-    ----------
-    per_seed : array-like (M,)
-        The difference for each seed, measured on all rows; M >= 2.
-    resampled : array-like (B,)
-        The difference averaged over seeds, measured on B bootstrap resamples of the rows
-        (the same resample for every seed). For means of rows: `resampled_means`.
-    label : str
-        What the difference is.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    Difference
-        The mean over seeds. Its variance is var(per_seed) / M + var(resampled): what seed and
-        row do to each other is counted twice, so the interval is a little too wide, never too
-        narrow. Degrees of freedom after Welch and Satterthwaite.
-    """
-    seeds = _vector(per_seed, at_least=2)
-    draws = _vector(resampled, at_least=2)
-    _check_level(level)
-    value = float(seeds.mean())
-    from_seeds = seeds.var(ddof=1) / len(seeds)
-    from_rows = draws.var(ddof=1)
-    variance = from_seeds + from_rows
-    if variance == 0:  # the two sides agree everywhere
-        interval = Interval(value, value, level, "t over seeds, bootstrap over rows")
-        return Difference(Statistic(value, interval, label, len(seeds)), float(value == 0))
-    freedom = variance**2 / (from_seeds**2 / (len(seeds) - 1) + from_rows**2 / (len(draws) - 1))
-    error = np.sqrt(variance)
-    reach = special.stdtrit(freedom, (1 + level) / 2) * error
-    interval = Interval(
-        float(value - reach), float(value + reach), level, "t over seeds, bootstrap over rows"
-    )
-    p_value = float(2 * special.stdtr(freedom, -abs(value) / error))
-    return Difference(Statistic(value, interval, label, len(seeds)), p_value)
-
-
-def paired_bootstrap(
-    a: Values,
-    b: Values,
-    label: str,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Difference:
-    """Return the mean of `a` minus `b` for the same rows, over other rows and other seeds.
-
-    Parameters
-    ----------
-    a, b : array-like (n,) or (M, n)
-        A score for each row (and seed); entries at the same place belong together.
-        With one seed the interval covers other rows only.
-    label, level, resamples, seed
-        As in `seeds_and_rows` and `resampled_means`.
-    """
-    left, right = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if left.shape != right.shape or left.ndim not in (1, 2):
-        raise ValueError(
-            f"a and b must have one shape, (n,) or (M, n); got {left.shape} and {right.shape}."
-        )
-    gap = np.atleast_2d(left - right)
-    draws = resampled_means(gap.mean(axis=0), resamples=resamples, seed=seed)
-    if len(gap) > 1:
-        return seeds_and_rows(gap.mean(axis=1), draws, label, level)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    interval = Interval(float(low), float(high), level, "bootstrap")
-    value = float(gap.mean())
-    error = draws.std(ddof=1)
-    p_value = float(2 * special.ndtr(-abs(value) / error)) if error > 0 else float(value == 0)
-    return Difference(Statistic(value, interval, label, gap.shape[1]), p_value)
-
-
-def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for their number by Holm's step-down method.
-
-    Parameters
-    ----------
-    p_values : sequence (m,)
-        One a comparison.
-
-    Returns
-    -------
-    ndarray (m,)
-        Adjusted p-values in the same order: reject those at most alpha, and the chance of any
-        false rejection among all m stays below alpha.
-    """
-    p = np.asarray(p_values, dtype=float)
-    if p.ndim != 1 or np.any((p < 0) | (p > 1)):
-        raise ValueError("p_values must be a vector of numbers in [0, 1].")
-    order = np.argsort(p, kind="stable")
-    steps = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    adjusted = np.empty_like(p)
-    adjusted[order] = steps
-    return adjusted
-
-
-def simultaneous_level(level: float, comparisons: int) -> float:
-    """Return the level of each of m intervals that all cover at once with `level` (Bonferroni)."""
-    _check_level(level)
-    if comparisons < 1:
-        raise ValueError(f"comparisons must be at least 1; got {comparisons}.")
-    return 1 - (1 - level) / comparisons
 
 
 def _resamplings(n: int, size: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
