@@ -12,6 +12,7 @@ from overparam.auditing.reading import (
     margin,
     mean_with_interval,
     points,
+    score_with_interval,
     statistic,
 )
 
@@ -55,3 +56,11 @@ def test_shares_are_told_in_points(make_context):
     X, y = blobs(100, 3, distance=2.0)
     assert points(make_context(X, y), 0.0123) == "1.2 points of accuracy"
     assert points(make_context(X, X[:, 0].astype(float)), 0.0123) == "0.0123 in R²"
+
+
+def test_a_charts_row_has_the_metric_itself_between_its_ends(make_context):
+    scores = np.array([[-0.5, -0.7, -0.6], [-0.4, -0.8, -0.6]])
+    context = make_context(*blobs(90, 3, distance=2.0), metric="log_loss")
+    row = score_with_interval(context, scores)
+    value, low, high = mean_with_interval(scores)
+    assert row == {"score": -value, "low": -high, "high": -low}

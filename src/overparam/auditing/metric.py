@@ -83,13 +83,18 @@ class Metric:
     greater_is_better: bool
     rows: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+    @property
+    def sign(self) -> int:
+        """1 where greater is better, else -1: a gain is the metric times its sign."""
+        return 1 if self.greater_is_better else -1
+
     def __call__(self, y: np.ndarray, p: np.ndarray) -> float:
         """The metric itself."""
         return float(self.rows(y, p).mean())
 
     def gains(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         """Row scores whose mean is better when greater."""
-        return self.rows(y, p) if self.greater_is_better else -self.rows(y, p)
+        return self.sign * self.rows(y, p)
 
 
 METRICS = {

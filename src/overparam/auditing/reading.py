@@ -62,6 +62,12 @@ def mean_with_interval(scores: np.ndarray) -> tuple[float, float, float]:
     return difference.value, *difference.interval()
 
 
+def score_with_interval(context: Context, scores: np.ndarray) -> dict[str, float]:
+    """The metric itself, `score`, and its ends `low` and `high`, of gains (S, n): a chart's row."""
+    value, *ends = (context.metric.sign * v for v in mean_with_interval(scores))
+    return {"score": value, "low": min(ends), "high": max(ends)}
+
+
 def points(context: Context, value: float) -> str:
     """A difference of the metric in words: percentage points for shares, else plain."""
     if context.metric.name in ("accuracy", "balanced_accuracy", "auc"):

@@ -106,7 +106,7 @@ def measure(
     p, parts = fitted_on_training(context, chosen)
     base = p if reference.name == chosen.name else fitted_on_training(context, reference)[0]
     metric, y = context.metric, test.y
-    sign = 1 if metric.greater_is_better else -1
+    sign = metric.sign
     gains, base_gains = metric.gains(y, p), metric.gains(y, base)
     difference = crossed(gains - base_gains)
 

@@ -165,7 +165,7 @@ class Run:
         context = self.context
         scores = context.scores(candidate.predictions)
         difference = over_splits(scores, context.n_train)
-        sign = 1 if context.metric.greater_is_better else -1
+        sign = context.metric.sign
         others = [
             also(context.metric, context.validation(i), p[0])
             for i, p in enumerate(candidate.predictions)

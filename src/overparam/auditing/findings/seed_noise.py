@@ -50,7 +50,7 @@ def seed_noise(context: Context) -> Answer:
     smallest = Z * np.sqrt(variance)
     low, high = Z * np.sqrt(variance * freedom / chi2.ppf([0.975, 0.025], freedom))
     luck = margin(context, LUCK)
-    sign = 1 if context.metric.greater_is_better else -1
+    sign = context.metric.sign
     table = pl.DataFrame(
         {
             "seed": [f"seed {i}" for i in range(per_seed.shape[1])],

@@ -13,8 +13,8 @@ from overparam.auditing.reading import (
     gains,
     held_loss,
     margin,
-    mean_with_interval,
     points,
+    score_with_interval,
     statistic,
 )
 from overparam.auditing.registry import finding
@@ -54,13 +54,12 @@ def weight_decay(context: Context) -> Answer:
     usual = int(np.argmin(np.abs(np.log(sweep.values / context.recipe.weight_decay))))
     best = int(np.flatnonzero(sweep.values == chosen_decay(context))[0])
     gain = crossed(scores[best] - scores[usual])
-    sign = 1 if context.metric.greater_is_better else -1
-    rows = []
-    for decay, one in zip(sweep.values, scores, strict=True):
-        value, low, high = (sign * v for v in mean_with_interval(one))
-        ends = {"low": min(low, high), "high": max(low, high)}
-        rows.append({"weight_decay": float(decay), "score": value, **ends})
-    table = pl.DataFrame(rows)
+    table = pl.DataFrame(
+        [
+            {"weight_decay": float(decay), **score_with_interval(context, one)}
+            for decay, one in zip(sweep.values, scores, strict=True)
+        ]
+    )
     evidence = Evidence(
         table,
         statistic(gain, "chosen decay minus usual decay", scores.shape[1]),

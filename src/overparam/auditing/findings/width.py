@@ -15,8 +15,8 @@ from overparam.auditing.reading import (
     gains,
     held_loss,
     margin,
-    mean_with_interval,
     points,
+    score_with_interval,
     statistic,
 )
 from overparam.auditing.registry import finding
@@ -127,14 +127,12 @@ def _words(
 
 
 def _table(context: Context, sweep: Sweep, scores: np.ndarray) -> pl.DataFrame:
-    sign = 1 if context.metric.greater_is_better else -1
     rows: list[dict[str, Any]] = []
     for i, parameters in enumerate(sweep.parameters):
-        value, low, high = (sign * v for v in mean_with_interval(scores[i]))
         training = float(sweep.train_error[i].mean())
         point = {"parameters": int(parameters), "training_error": training}
-        ends = {"low": min(low, high), "high": max(low, high)}
-        rows.append({**point, "part": "validation", "score": value, **ends})
+        measured = score_with_interval(context, scores[i])
+        rows.append({**point, "part": "validation", **measured})
     if context.metric.name == "accuracy":
         for row in list(rows):
             score = 1 - row["training_error"]
