@@ -2,7 +2,7 @@ import torch
 
 from overparam.nets.mlp import MLP
 from overparam.training.gradient_programs import build_program
-from overparam.training.held_out import correct, evaluate
+from overparam.training.held_out import evaluate
 from overparam.training.losses import cross_entropy
 from overparam.training.stacked_state import StackedState
 from overparam.training.training_data import Examples, Targets
@@ -27,10 +27,3 @@ def test_blocks_weights_and_members_make_the_plain_weighted_mean():
         torch.testing.assert_close(losses[row], (w * each).sum() / w.sum())
         hits = (logits.argmax(1) == labels[member]).double()
         torch.testing.assert_close(accuracies[row], (w * hits).sum() / w.sum())
-
-
-def test_soft_targets_count_by_their_largest_class_and_numbers_not_at_all():
-    logits = torch.tensor([[[1.0, 2.0], [3.0, 0.0]]])
-    assert correct(logits, torch.tensor([[1, 1]])).tolist() == [[1.0, 0.0]]
-    assert correct(logits, torch.tensor([[[0.4, 0.6], [0.9, 0.1]]])).tolist() == [[1.0, 1.0]]
-    assert correct(logits[..., :1], torch.zeros(1, 2, 1)).isnan().all()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from overparam.training.losses import resolve_loss
+from overparam.training.losses import correct, resolve_loss
 
 M, B, K = 3, 5, 4
 
@@ -54,11 +54,20 @@ def test_values_and_slopes_are_torchs(case):
     name, targets, smoothing = CASES[case]
     logits = draw(M, B, K).requires_grad_()
     expected = oracle(name, logits, targets, smoothing)
-    values, slopes = resolve_loss(name)(logits.detach(), targets, smoothing)
+    values, slopes, hits = resolve_loss(name)(logits.detach(), targets, smoothing)
     torch.testing.assert_close(values, expected.detach())
     torch.testing.assert_close(slopes, torch.autograd.grad(expected.sum(), logits)[0])
+    labels = targets.argmax(-1) if targets.is_floating_point() else targets
+    assert torch.equal(hits.bool(), logits.argmax(-1) == labels)
 
 
 def test_an_unknown_name_is_named():
     with pytest.raises(ValueError, match=r"loss must be one of .*'cross_entropy'.*; got 'hinge'"):
         resolve_loss("hinge")
+
+
+def test_soft_targets_count_by_their_largest_class_and_numbers_not_at_all():
+    logits = torch.tensor([[[1.0, 2.0], [3.0, 0.0]]])
+    assert correct(logits, torch.tensor([[1, 1]])).tolist() == [[1.0, 0.0]]
+    assert correct(logits, torch.tensor([[[0.4, 0.6], [0.9, 0.1]]])).tolist() == [[1.0, 1.0]]
+    assert correct(logits[..., :1], torch.zeros(1, 2, 1)).isnan().all()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from overparam.nets.activations import resolve_activation
 from overparam.nets.seeding import seeded
+from overparam.nets.stackable import StackedGradients
 
 _EPS = 1e-5  # LayerNorm's own default
 
@@ -99,37 +100,48 @@ class MLP(nn.Module):
         self, state: Mapping[str, Tensor], x: Tensor, masks: Tensor | None = None
     ) -> Tensor:
         """Logits (M, B, n_outputs) of M members; see `nets.stackable.Stackable`."""
+        layers = self._layers(state)
         h = x.flatten(2)
         for index in range(len(self.widths)):
-            h = self._block(state, index, h, self._mask(masks, index)).after
-        return _readout(state, len(self.widths), h)
+            h = self._block(layers[index], index, h, self._mask(masks, index)).after
+        return layers[-1].readout(h)
 
     def stacked_gradients(
-        self,
-        state: Mapping[str, Tensor],
-        x: Tensor,
-        masks: Tensor | None,
-        slope: Callable[[Tensor], Tensor],
-        out: Mapping[str, Tensor],
-    ) -> Tensor:
-        """Logits and, in `out`, gradients; see `nets.stackable.HandDifferentiated`."""
-        last = len(self.widths)
-        h = x.flatten(2)
-        trace = []
-        for index in range(last):
-            trace.append(self._block(state, index, h, self._mask(masks, index)))
-            h = trace[-1].after
-        logits = _readout(state, last, h)
-        g = g_after = slope(logits)
-        _affine_gradients(out, last, g, h)
-        for index in reversed(range(last)):
-            through = torch.bmm(g, state[f"layers.{index + 1}.weight"])
-            g_after = through + g_after if self._skips(index + 1) else through
-            g = self._block_slope(
-                state, index, trace[index], g_after, self._mask(masks, index), out
+        self, state: Mapping[str, Tensor], out: Mapping[str, Tensor]
+    ) -> StackedGradients:
+        """Backward pass written out; see `nets.stackable.HandDifferentiated`."""
+        layers, slopes = self._layers(state), self._layers(out)
+
+        def gradients(x: Tensor, masks: Tensor | None, slope: Callable[[Tensor], Tensor]) -> Tensor:
+            last = len(self.widths)
+            h = x.flatten(2)
+            trace = []
+            for index in range(last):
+                trace.append(self._block(layers[index], index, h, self._mask(masks, index)))
+                h = trace[-1].after
+            logits = layers[last].readout(h)
+            g = g_after = slope(logits)
+            slopes[last].write(g, h)
+            for index in reversed(range(last)):
+                through = torch.bmm(g, layers[index + 1].weight)
+                g_after = through + g_after if self._skips(index + 1) else through
+                mask = self._mask(masks, index)
+                g = self._block_slope(layers[index], slopes[index], trace[index], g_after, mask)
+                slopes[index].write(g, trace[index].before)
+            return logits
+
+        return gradients
+
+    def _layers(self, state: Mapping[str, Tensor]) -> list[_Layer]:
+        return [
+            _Layer(
+                state[f"layers.{index}.weight"],
+                state[f"layers.{index}.bias"],
+                state.get(f"norms.{index}.weight"),
+                state.get(f"norms.{index}.bias"),
             )
-            _affine_gradients(out, index, g, trace[index].before)
-        return logits
+            for index in range(len(self.widths) + 1)
+        ]
 
     def _skips(self, index: int) -> bool:
         if not self.residual or index == len(self.widths):
@@ -143,16 +155,13 @@ class MLP(nn.Module):
         start = sum(self.widths[:index])
         return masks[..., start : start + self.widths[index]]
 
-    def _block(
-        self, state: Mapping[str, Tensor], index: int, h: Tensor, mask: Tensor | None
-    ) -> _Trace:
-        z = _affine(state, index, h)
+    def _block(self, layer: _Layer, index: int, h: Tensor, mask: Tensor | None) -> _Trace:
+        z = torch.baddbmm(layer.bias_row, h, layer.transposed)
         u = z
         normal = mean = rstd = None
-        if self.norms:
+        if layer.scale is not None and layer.shift is not None:
             normal, mean, rstd = torch.native_layer_norm(z, z.shape[-1:], None, None, _EPS)
-            scale = state[f"norms.{index}.weight"].unsqueeze(1)
-            u = torch.addcmul(state[f"norms.{index}.bias"].unsqueeze(1), normal, scale)
+            u = torch.addcmul(layer.shift.unsqueeze(1), normal, layer.scale.unsqueeze(1))
         function = self.activation.function
         if not torch.is_grad_enabled():
             function = self.activation.in_place or function  # u is needed no more
@@ -163,24 +172,18 @@ class MLP(nn.Module):
         return _Trace(before=h, z=z, normal=normal, mean=mean, rstd=rstd, u=u, a=a, after=after)
 
     def _block_slope(
-        self,
-        state: Mapping[str, Tensor],
-        index: int,
-        trace: _Trace,
-        g: Tensor,
-        mask: Tensor | None,
-        out: Mapping[str, Tensor],
+        self, layer: _Layer, slopes: _Layer, trace: _Trace, g: Tensor, mask: Tensor | None
     ) -> Tensor:
         """Turn the slope at a block's output into the slope at its `z`."""
         if mask is not None:
             g = g * mask
         g = self.activation.backward(g, trace.u, trace.a)
-        if trace.normal is None:
+        if trace.normal is None or layer.scale is None:
             return g
-        torch.sum(g * trace.normal, 1, out=out[f"norms.{index}.weight"])
-        torch.sum(g, 1, out=out[f"norms.{index}.bias"])
+        torch.sum(g * trace.normal, 1, out=slopes.scale)
+        torch.sum(g, 1, out=slopes.shift)
         return torch.ops.aten.native_layer_norm_backward(
-            g * state[f"norms.{index}.weight"].unsqueeze(1),
+            g * layer.scale.unsqueeze(1),
             trace.z,
             trace.z.shape[-1:],
             trace.mean,
@@ -189,6 +192,32 @@ class MLP(nn.Module):
             None,
             [True, False, False],
         )[0]
+
+
+class _Layer:
+    """Stacked weights (M, out, in), bias (M, out) and LayerNorm of a layer, or their gradients.
+
+    The views that every step needs are made once: at small sizes a view costs as much as a sum.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, scale: Tensor | None, shift: Tensor | None
+    ) -> None:
+        self.weight, self.transposed = weight, weight.transpose(1, 2)
+        self.bias, self.bias_row, self.bias_column = bias, bias.unsqueeze(1), bias.unsqueeze(2)
+        self.scale, self.shift = scale, shift
+
+    def readout(self, h: Tensor) -> Tensor:
+        """As last layer: few outputs make long rows when they come first, a faster product."""
+        return torch.baddbmm(self.bias_column, self.weight, h.transpose(1, 2)).transpose(1, 2)
+
+    def write(self, g: Tensor, h: Tensor) -> None:
+        """Gradients of weight and bias from the slope `g` at the output and the input `h`."""
+        if self.weight.is_contiguous():
+            torch.bmm(g.transpose(1, 2), h, out=self.weight)
+        else:  # into the memory as it lies, or PyTorch makes a copy
+            torch.bmm(h.transpose(1, 2), g, out=self.transposed)
+        torch.sum(g, 1, out=self.bias)
 
 
 @dataclass
@@ -203,19 +232,3 @@ class _Trace:
     u: Tensor
     a: Tensor
     after: Tensor
-
-
-def _affine(state: Mapping[str, Tensor], index: int, h: Tensor) -> Tensor:
-    weight = state[f"layers.{index}.weight"]
-    return torch.baddbmm(state[f"layers.{index}.bias"].unsqueeze(1), h, weight.transpose(1, 2))
-
-
-def _readout(state: Mapping[str, Tensor], index: int, h: Tensor) -> Tensor:
-    """The last layer: few outputs make long rows when they come first, and a faster product."""
-    weight, bias = state[f"layers.{index}.weight"], state[f"layers.{index}.bias"]
-    return torch.baddbmm(bias.unsqueeze(2), weight, h.transpose(1, 2)).transpose(1, 2)
-
-
-def _affine_gradients(out: Mapping[str, Tensor], index: int, g: Tensor, h: Tensor) -> None:
-    torch.bmm(g.transpose(1, 2), h, out=out[f"layers.{index}.weight"])
-    torch.sum(g, 1, out=out[f"layers.{index}.bias"])

@@ -39,20 +39,28 @@ class Stackable(Protocol):
         ...
 
 
+class StackedGradients(Protocol):
+    """A forward and backward pass of M members."""
+
+    def __call__(
+        self, x: Tensor, masks: Tensor | None, slope: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Logits (M, B, k) of `x` (M, B, ...); writes the gradient of every parameter.
+
+        `slope` maps the logits to the derivative of the loss with respect to them (M, B, k).
+        """
+        ...
+
+
 @runtime_checkable
 class HandDifferentiated(Stackable, Protocol):
     """A `Stackable` whose backward pass is written out, without autograd."""
 
     def stacked_gradients(
-        self,
-        state: Mapping[str, Tensor],
-        x: Tensor,
-        masks: Tensor | None,
-        slope: Callable[[Tensor], Tensor],
-        out: Mapping[str, Tensor],
-    ) -> Tensor:
-        """Logits (M, B, k); writes the gradient of every parameter into `out` (M, ...).
+        self, state: Mapping[str, Tensor], out: Mapping[str, Tensor]
+    ) -> StackedGradients:
+        """The step of members whose weights live in `state` and whose gradients go to `out`.
 
-        `slope` maps the logits to the derivative of the loss with respect to them (M, B, k).
+        Both map names to stacked tensors (M, ...), read and written at every call.
         """
         ...

@@ -74,12 +74,17 @@ class HandWritten:
     ) -> None:
         self._module = module
         self._tensors = state.tensors()
-        self._out = {} if gradients is None else state.layout.views(gradients, len(state))
+        self._step = (
+            None
+            if gradients is None
+            else module.stacked_gradients(self._tensors, state.layout.views(gradients, len(state)))
+        )
 
     def gradients(self, x: Tensor, masks: Tensor | None, slope: Slope) -> Tensor:
         """See `GradientProgram`."""
+        assert self._step is not None
         with torch.no_grad():
-            return self._module.stacked_gradients(self._tensors, x, masks, slope, self._out)
+            return self._step(x, masks, slope)
 
     def logits(self, x: Tensor) -> Tensor:
         """See `GradientProgram`."""

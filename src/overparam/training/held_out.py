@@ -36,23 +36,11 @@ def evaluate(
         each = rows.expand(len(members), -1)
         targets = data.targets.at(members, each)
         logits = program.logits(x)
-        figures = torch.stack([loss(logits, targets, None)[0], correct(logits, targets)])
+        scores = loss(logits, targets, None)
+        figures = torch.stack([scores.values, scores.hits.to(scores.values.dtype)])
         if data.weights is not None:
             figures = figures * data.weights[members[:, None], each]
         sums += figures.sum(-1)
     total = len(data.x) if data.weights is None else data.weights[members].sum(1)
     losses, accuracies = sums / total
     return losses, accuracies
-
-
-def correct(logits: Tensor, targets: Tensor) -> Tensor:
-    """1 where no class has a larger logit than the label, 0 elsewhere, NaN without classes.
-
-    Of soft targets the largest is the label. (A tie counts as correct: comparing with the maximum
-    is far cheaper in a training step than looking for its place.)
-    """
-    if logits.shape[-1] == 1:
-        return logits.new_full(logits.shape[:-1], float("nan"))
-    labels = targets.argmax(-1) if targets.is_floating_point() else targets
-    label_logits = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    return (label_logits == logits.amax(-1)).to(logits.dtype)

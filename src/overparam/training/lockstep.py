@@ -15,7 +15,7 @@ from overparam.training.callbacks import Callback, LiveStack
 from overparam.training.dropout_masks import DropoutMasks
 from overparam.training.early_stopping import EarlyStopping
 from overparam.training.gradient_programs import GradientProgram, build_program, rows_at_once
-from overparam.training.held_out import correct, evaluate
+from overparam.training.held_out import evaluate
 from overparam.training.history import History
 from overparam.training.losses import Loss
 from overparam.training.member_generators import member_generator
@@ -108,7 +108,8 @@ class LockstepGroup:
             EarlyStopping(self._state, recipe.patience) if recipe.patience is not None else None
         )
         self._step = self._epochs = 0
-        self._sums = self._gradients.new_zeros(2, len(members))
+        # Loss and hits of each place in the batch: the mean over places waits for the epoch's end.
+        self._sums = self._gradients.new_zeros(2, len(members), batch_size)
         self._bind()
 
     def run(self, tick: Callable[[int], None]) -> None:
@@ -133,7 +134,7 @@ class LockstepGroup:
             buffers=self._state.buffers,
             step=self._step,
             epoch=self._epochs,
-            loss=self._sums[0],
+            loss=self._loss_sum[:, 0],
         )
 
     def _epoch(self, steps: int) -> None:
@@ -156,25 +157,25 @@ class LockstepGroup:
     def _update(self, rows: Tensor) -> None:
         """One step of every member on its `rows` (G, B)."""
         x, targets, weights = self._minibatch(rows)
-        losses = self._sums[0]
+        losses = hits = self._loss_sum
 
         def slope(logits: Tensor) -> Tensor:
-            nonlocal losses
-            values, slopes = self._recipe.loss(logits, targets, self._smoothing)
+            nonlocal losses, hits
+            losses, slopes, hits = self._recipe.loss(logits, targets, self._smoothing)
             if weights is not None:
-                values, slopes = values * weights, slopes * weights.unsqueeze(-1)
-            losses = values.mean(1)
+                losses, slopes = losses * weights, slopes * weights.unsqueeze(-1)
             return slopes.mul_(1.0 / rows.shape[1])
 
         masks = None if self._masks is None else self._masks.draw(rows.shape[1], self._gradients)
-        logits = self._program.gradients(x, masks, slope)
+        self._program.gradients(x, masks, slope)
         self._loss_sum.add_(losses)
-        self._hit_sum.add_(correct(logits, targets).mean(1))
+        self._hit_sum.add_(hits)
         if not math.isfinite(float(losses.sum())):
             losses = self._contain(losses)
             if not self._members:
                 return
-        self._live.loss = losses
+        if self._recipe.callbacks:
+            self._live.loss = losses.mean(1)
         for callback in self._recipe.callbacks:
             callback.before_update(self._live)
         self._optimizer.step(self._recipe.schedule(self._step, self._recipe.steps))
@@ -185,7 +186,7 @@ class LockstepGroup:
 
     def _minibatch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         data = self._train
-        x = data.x.index_select(0, rows.flatten()).view(*rows.shape, *data.x.shape[1:])
+        x = data.x.index_select(0, rows.flatten()).unflatten(0, rows.shape)
         targets = data.targets.at(self._rows, rows)
         weights = None if data.weights is None else data.weights[self._rows[:, None], rows]
         if self._recipe.batch_transform is not None:
@@ -194,7 +195,7 @@ class LockstepGroup:
 
     def _contain(self, losses: Tensor) -> Tensor:
         """Freeze the members whose loss is no longer finite; returns the losses of the others."""
-        finite = torch.isfinite(losses).cpu()
+        finite = torch.isfinite(losses.sum(1)).cpu()
         lost = (~finite).nonzero().flatten().tolist()
         ghosts = self._ghosts()
         self.diverged += [self._members[i] for i in lost if i not in ghosts]
@@ -212,7 +213,7 @@ class LockstepGroup:
         history, epoch = self._history, self._epochs
         awake = sorted(set(range(len(self._members))) - set(self._ghosts()))
         members = [self._members[i] for i in awake]
-        means = (self._sums / steps).double().cpu().numpy()[:, awake]
+        means = (self._sums.mean(2) / steps).double().cpu().numpy()[:, awake]
         history.loss[members, epoch], history.accuracy[members, epoch] = means
         if self._validation is not None:
             block = rows_at_once(self._state, self._validation.x[0].numel())

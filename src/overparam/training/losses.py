@@ -1,7 +1,7 @@
 """Losses of stacked logits, each with its slope (the derivative with respect to the logits).
 
-A loss maps logits (M, B, k) and targets to values (M, B) and slopes (M, B, k). The slopes are
-written out because a backward pass needs nothing else of a loss:
+A loss maps logits (M, B, k) and targets to its `Scores`. The slopes are written out because a
+backward pass needs nothing else of a loss:
 
     cross-entropy   -sum_j t_j log p_j        slope  p sum(t) - t
     squared         mean_j (z_j - t_j)^2      slope  2 (z - t) / k
@@ -13,16 +13,45 @@ Label smoothing by s replaces t by (1 - s) t + s / k.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
+class Scores(NamedTuple):
+    """What a loss says of the logits (M, B, k) of a batch.
+
+    Attributes
+    ----------
+    values : Tensor of shape (M, B)
+    slopes : Tensor of shape (M, B, k)
+        Derivatives of the values with respect to the logits.
+    hits : Tensor of shape (M, B)
+        1 (or true) where the label's class has the largest logit; see `correct`.
+    """
+
+    values: Tensor
+    slopes: Tensor
+    hits: Tensor
 
 
-def cross_entropy(
-    logits: Tensor, targets: Tensor, smoothing: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+Loss = Callable[[Tensor, Tensor, Tensor | None], Scores]
+
+
+def correct(logits: Tensor, targets: Tensor) -> Tensor:
+    """Whether (M, B) no class has a larger logit than the label; NaN without classes.
+
+    Of soft targets the largest is the label. (A tie counts as correct: comparing with the maximum
+    is far cheaper in a training step than looking for its place.)
+    """
+    if logits.shape[-1] == 1:
+        return logits.new_full(logits.shape[:-1], float("nan"))
+    labels = targets.argmax(-1) if targets.is_floating_point() else targets
+    return logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1) == logits.amax(-1)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, smoothing: Tensor | None = None) -> Scores:
     """Cross-entropy with labels or with soft targets.
 
     Parameters
@@ -32,11 +61,6 @@ def cross_entropy(
         Labels, or a distribution over the k classes.
     smoothing : Tensor of shape (M,), optional
         Label smoothing of each member.
-
-    Returns
-    -------
-    values : Tensor of shape (M, B)
-    slopes : Tensor of shape (M, B, k)
     """
     # Classes before examples: the softmax then runs over whole vectors of examples, which is five
     # times as fast as over the few classes of one example.
@@ -48,9 +72,12 @@ def cross_entropy(
             s = smoothing[:, None, None]
             t = (1 - s) * t + s / logits.shape[-1]
         values = -(log_p * t).sum(1)
-        return values, slopes.mul_(t.sum(1, keepdim=True)).sub_(t).transpose(1, 2)
+        slopes.mul_(t.sum(1, keepdim=True)).sub_(t)
+        return Scores(values, slopes.transpose(1, 2), correct(logits, targets))
     labels = targets.unsqueeze(1)
-    values = -log_p.gather(1, labels).squeeze(1)
+    found = log_p.gather(1, labels).squeeze(1)
+    hits = found == log_p.amax(1)
+    values = -found
     hit = slopes.new_full((), -1.0)
     if smoothing is not None:
         s = smoothing[:, None]
@@ -58,24 +85,22 @@ def cross_entropy(
         slopes -= s[..., None] / logits.shape[-1]
         hit = s[..., None] - 1
     slopes.scatter_add_(1, labels, hit.expand(labels.shape))
-    return values, slopes.transpose(1, 2)
+    return Scores(values, slopes.transpose(1, 2), hits)
 
 
-def squared(
-    logits: Tensor, targets: Tensor, smoothing: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def squared(logits: Tensor, targets: Tensor, smoothing: Tensor | None = None) -> Scores:
     """Squared error, averaged over the k outputs; targets (M, B, k)."""
     error = logits - targets
-    return error.square().mean(-1), error * (2.0 / error.shape[-1])
+    slopes = error * (2.0 / error.shape[-1])
+    return Scores(error.square().mean(-1), slopes, correct(logits, targets))
 
 
-def huber(
-    logits: Tensor, targets: Tensor, smoothing: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def huber(logits: Tensor, targets: Tensor, smoothing: Tensor | None = None) -> Scores:
     """Huber's loss with its bend at 1, averaged over the k outputs; targets (M, B, k)."""
     error = logits - targets
     clipped = error.clamp(-1.0, 1.0)
-    return (clipped * (error - 0.5 * clipped)).mean(-1), clipped / error.shape[-1]
+    values = (clipped * (error - 0.5 * clipped)).mean(-1)
+    return Scores(values, clipped / error.shape[-1], correct(logits, targets))
 
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared": squared, "huber": huber}
@@ -100,13 +125,11 @@ def resolve_loss(loss: str | Callable[[Tensor, Tensor], Tensor]) -> Loss:
 
 
 def _differentiated(function: Callable[[Tensor, Tensor], Tensor]) -> Loss:
-    def loss(
-        logits: Tensor, targets: Tensor, smoothing: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def loss(logits: Tensor, targets: Tensor, smoothing: Tensor | None = None) -> Scores:
         with torch.enable_grad():
             leaf = logits.detach().requires_grad_()
             values = function(leaf, targets)
             slopes = torch.autograd.grad(values.sum(), leaf)[0]
-        return values.detach(), slopes
+        return Scores(values.detach(), slopes, correct(logits, targets))
 
     return loss

@@ -20,7 +20,7 @@ class MinibatchStream:
     seed : int
         The member's seed; the stream depends on it and on `support` only.
     support : Tensor of shape (n,), int64
-        Rows to draw from.
+        Rows to draw from, ascending.
 
     Examples
     --------
@@ -31,18 +31,19 @@ class MinibatchStream:
 
     def __init__(self, seed: int, support: Tensor) -> None:
         self._support = support
-        self._everything = torch.equal(support, torch.arange(len(support)))
+        self._everything = int(support[-1]) == len(support) - 1  # ascending: then 0, 1, 2, ...
         self._generator = member_generator(seed, "minibatches")
         self._pending = support[:0]
 
     def take(self, count: int) -> Tensor:
         """The next `count` row numbers; a full pass ends before a row comes again."""
-        parts = [self._pending] if len(self._pending) else []
+        size = len(self._support)
         have = len(self._pending)
+        parts = [self._pending] if have else []
         while have < count:
-            order = torch.randperm(len(self._support), generator=self._generator)
+            order = torch.randperm(size, generator=self._generator)
             parts.append(order if self._everything else self._support[order])
-            have += len(order)
+            have += size
         rows = torch.cat(parts) if len(parts) > 1 else parts[0]
         self._pending = rows[count:]
         return rows[:count]

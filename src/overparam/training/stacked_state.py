@@ -1,9 +1,13 @@
 """The weights of M networks of one architecture in one vector.
 
 The vector holds a block (M, *shape) for each parameter, one after the other, each starting at a
-multiple of 16 numbers (a cache line of float32; the gaps stay 0). The blocks are contiguous because
-PyTorch writes a batched matrix product into anything else one matrix at a time; the whole is one
-vector because an optimizer then updates all members in one pass.
+multiple of 16 numbers (a cache line of float32; the gaps stay 0). The whole is one vector because
+an optimizer then updates all members in one pass.
+
+A block is contiguous, or the transpose of a contiguous one: a matrix (outputs, inputs) with few or
+crooked inputs lies in memory as (inputs, outputs), because BLAS writes rows of a few numbers up to
+six times as slowly as rows that fill its registers (gradients of 64 members with 64 outputs: from 4
+inputs 345 against 58 us, from 30 inputs 403 against 235 us).
 """
 
 from __future__ import annotations
@@ -40,7 +44,11 @@ class Layout:
         start = 0
         for name, shape in self.shapes.items():
             size = members * shape.numel()
-            blocks[name] = vector[start : start + size].view(members, *shape)
+            block = vector[start : start + size]
+            if _inputs_first(shape):
+                blocks[name] = block.view(members, shape[1], shape[0]).transpose(1, 2)
+            else:
+                blocks[name] = block.view(members, *shape)
             start += _padded(size)
         return blocks
 
@@ -144,6 +152,13 @@ class StackedState:
                 module.get_parameter(name).copy_(value[row])
             for name, value in _fixed_tensors(module):
                 value.copy_(self.buffers[name][row])
+
+
+def _inputs_first(shape: torch.Size) -> bool:
+    if len(shape) != 2:
+        return False
+    outputs, inputs = shape
+    return outputs % 16 == 0 and (inputs < 16 or inputs % 8 != 0)
 
 
 def _padded(size: int) -> int:

@@ -34,7 +34,7 @@ class Targets:
         """Targets (G, B[, k]) of `members` (G,) at their `rows` (G, B)."""
         if self.per_member:
             return self.values[members[:, None], rows]
-        return self.values.index_select(0, rows.flatten()).view(*rows.shape, *self.values.shape[1:])
+        return self.values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
     def one_hot(self, n_outputs: int, dtype: torch.dtype) -> Targets:
         """The labels as distributions over `n_outputs` classes."""
