@@ -40,13 +40,6 @@ def test_what_a_stage_leaves_goes_to_the_next():
     assert ledger.affords("reserve", 14)
 
 
-def test_a_timed_block_is_charged_even_when_it_fails():
-    ledger = Ledger(100)
-    with pytest.raises(KeyError), ledger.timed("nets"):
-        raise KeyError
-    assert ledger.spent["nets"] > 0
-
-
 @pytest.mark.parametrize(("jobs", "seconds"), [(1, 17.0), (2, 10.0), (3, 10.0)])
 def test_one_long_piece_of_work_keeps_the_others_waiting(jobs, seconds):
     assert makespan([10, 1, 2, 4], jobs) == seconds

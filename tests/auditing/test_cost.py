@@ -20,6 +20,19 @@ def test_a_convolution_uses_its_weights_at_every_place():
     assert multiply_adds(net, (1, 8, 8)) == first + second + head
 
 
+def test_layers_of_a_sequence_use_their_weights_at_every_place():
+    class Tagger(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recurrent = torch.nn.GRU(3, 5, batch_first=True)
+            self.head = torch.nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.head(self.recurrent(x)[0])
+
+    assert multiply_adds(Tagger(), (7, 3)) == 7 * (3 * 5 * (3 + 5) + 5 * 2)
+
+
 def test_counting_leaves_the_module_as_it_was():
     net = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2)).train()
     before = net[1].running_mean.clone()

@@ -9,11 +9,21 @@ from overparam.auditing.budget import SHARES
 from overparam.auditing.plan import FOLDS, Options
 from overparam.auditing.recipes import perceptron_parameters
 from overparam.data.loading import load
+from overparam.evidence.errors import UserError
+from overparam.nets.mlp import MLP
 
 
-def plan_of(dataset, **options):
+def plan_of(dataset, own=None, **options):
     chosen = Options(**options)
-    return planning.make_plan(dataset, chosen, metric="accuracy", jobs=2)
+    return planning.make_plan(dataset, chosen, metric="accuracy", jobs=2, own=own)
+
+
+def small_net(n_features, n_outputs, seed):
+    return MLP(n_features, n_outputs, widths=(32,), seed=seed)
+
+
+def heavy_net(n_features, n_outputs, seed):
+    return MLP(n_features, n_outputs, widths=(512, 512), seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +94,23 @@ def test_baselines_fit_their_share_together(table):
 
 
 def test_a_users_own_net_takes_the_recipe_of_the_baseline(table):
-    plan = plan_of(table, model="my.nets:build")
+    plan = plan_of(table, own=small_net, model="my.nets:build")
     assert plan.own == plan.baseline.but(net="my.nets:build")
     assert plan_of(table).own is None
+
+
+def test_a_users_own_net_that_costs_more_is_trained_for_less_and_this_is_said(table):
+    plan = plan_of(table, own=heavy_net, model="my.nets:build", budget=60.0)
+    assert plan.own.epochs < plan.baseline.epochs
+    assert plan.seconds["your_model"] > plan.seconds["one_net"]
+    share = planning.OWN_SHARE * SHARES["treatments"] * plan.budget * plan.jobs
+    assert plan.seconds["your_model"] * plan.treatment_seeds <= share
+    assert any("your model is trained on" in choice for choice in plan.choices)
+
+
+def test_a_users_own_net_that_does_not_fit_the_data_is_refused_before_anything_is_trained(table):
+    def crooked(n_features, n_outputs, seed):
+        return MLP(n_features + 1, n_outputs, seed=seed)
+
+    with pytest.raises(UserError, match=r"model must build a network .*\(6,\) and 3 outputs; my"):
+        plan_of(table, own=crooked, model="my.nets:build")

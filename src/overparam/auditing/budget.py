@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 
 from overparam.evidence.errors import UserError
 
@@ -75,12 +73,3 @@ class Ledger:
     def affords(self, stage: str, seconds: float) -> bool:
         """Whether an estimate still fits into what the stage may use."""
         return seconds <= self.allowance(stage)
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Charge the wall-clock time of a block that holds no cells."""
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            self.charge(stage, perf_counter() - start)

@@ -19,23 +19,24 @@ OPTIMIZER_BYTES = 60  # bytes moved a parameter and step by AdamW with its gradi
 BANDWIDTH = 30e9  # bytes a second of one thread, from its caches
 
 _CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+_REUSED = (*_CONVOLUTIONS, torch.nn.Linear, torch.nn.RNNBase)
 
 
 def multiply_adds(module: torch.nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of the forward pass for one example of `shape`.
 
-    A convolution's weights are used once a place of its output, all other matrices once.
+    A convolution's weights are used once a place of its output, those of a linear or recurrent
+    layer once a place of its sequence, all other matrices once.
     """
     count = sum(p.numel() for p in module.parameters() if p.dim() > 1)
 
-    def add(layer: Any, inputs: Any, output: torch.Tensor) -> None:
+    def add(layer: Any, inputs: Any, output: Any) -> None:
         nonlocal count
-        count += layer.weight.numel() * (output[0, 0].numel() - 1)
+        weights = sum(p.numel() for p in layer.parameters(recurse=False) if p.dim() > 1)
+        count += weights * (_places(layer, inputs[0], output) - 1)
 
     hooks = [
-        layer.register_forward_hook(add)
-        for layer in module.modules()
-        if isinstance(layer, _CONVOLUTIONS)
+        layer.register_forward_hook(add) for layer in module.modules() if isinstance(layer, _REUSED)
     ]
     training = module.training
     try:
@@ -47,6 +48,14 @@ def multiply_adds(module: torch.nn.Module, shape: Sequence[int]) -> int:
         for hook in hooks:
             hook.remove()
     return count
+
+
+def _places(layer: torch.nn.Module, x: torch.Tensor, output: Any) -> int:
+    """How often one example uses the layer's weights."""
+    if isinstance(layer, torch.nn.RNNBase):
+        return x.numel() // x.shape[-1]
+    channels = output.shape[-1 if isinstance(layer, torch.nn.Linear) else 1]
+    return output.numel() // channels
 
 
 def training_seconds(

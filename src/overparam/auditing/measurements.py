@@ -99,10 +99,12 @@ def own_argument(context: Context, recipe: Recipe) -> dict[str, ModuleFactory]:
 
 
 def cost_of_one(context: Context, recipe: Recipe) -> float:
-    """Expected seconds of one thread of one net of a recipe like the baseline."""
-    base = context.plan.baseline
-    passes = recipe.rows * recipe.epochs / (base.rows * base.epochs)
-    return context.plan.seconds["one_net"] * passes
+    """Expected seconds of one thread of one net of a recipe like the baseline, or their own."""
+    plan = context.plan
+    base, seconds = plan.baseline, plan.seconds["one_net"]
+    if plan.own is not None and recipe.net == plan.own.net:
+        base, seconds = plan.own, plan.seconds["your_model"]
+    return seconds * recipe.rows * recipe.epochs / (base.rows * base.epochs)
 
 
 def replicas(context: Context) -> Fits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,11 @@ from overparam.auditing.recipes import (
     perceptron_width,
 )
 from overparam.data.dataset import Dataset, View
+from overparam.evidence.errors import UserError
 
 FEW_ROWS = 1000  # below this, candidates are compared over several splits
 REPEATS = 5
+OWN_SHARE = 0.5  # of the treatments' share, for the user's own model
 TRAINED_TREATMENTS = 5  # those that train a recipe of their own
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # parameters / (rows x outputs)
 SWEEP_EPOCHS = 150  # long enough for the widest net to fit every label
@@ -75,6 +78,14 @@ def make_plan(
     nets = SHARES["nets"] * options.budget * jobs
     cost = _CostOf(split.train, len(split.validation), n_outputs)
     recipe, seeds = _within_budget(cost, n_fit, repeats, options.budget * jobs)
+    own_recipe = own_seconds = None
+    if options.model:
+        theirs = _CostOf(split.train, len(split.validation), n_outputs, options.model, own)
+        fits = (
+            seeds.treatment * repeats / (OWN_SHARE * SHARES["treatments"] * options.budget * jobs)
+        )
+        own_recipe = _shortened(recipe.but(net=options.model), lambda r: theirs(r) * fits <= 1)
+        own_seconds = theirs(own_recipe)
     sweep_rows, sweep_seconds = _sweep_rows(
         n_fit, n_outputs, seeds.sweep, (1 - NETS_FOR_RECIPE) * nets
     )
@@ -84,6 +95,11 @@ def make_plan(
     if recipe.rows < n_fit:
         choices.append(
             f"findings and treatments train nets on {recipe.rows:,} of {n_fit:,} training rows"
+        )
+    if own_recipe and own_recipe.epochs * own_recipe.rows < recipe.epochs * recipe.rows:
+        choices.append(
+            f"your model is trained on {own_recipe.rows:,} rows for {own_recipe.epochs} passes, "
+            f"the baseline net on {recipe.rows:,} for {recipe.epochs}: it costs more a step"
         )
     if sweep_rows < n_fit:
         choices.append(f"the width sweep uses {sweep_rows:,} of {n_fit:,} training rows")
@@ -102,7 +118,7 @@ def make_plan(
         fold_seeds=seeds.fold,
         fractions=seeds.fractions,
         baseline=recipe,
-        own=recipe.but(net=options.model) if options.model else None,
+        own=own_recipe,
         sweep=Recipe(
             "perceptron", 0, sweep_rows, SWEEP_EPOCHS, min(_batch(sweep_rows), 64), weight_decay=0.0
         ),
@@ -113,6 +129,7 @@ def make_plan(
         reserve_seconds=SHARES["reserve"] * options.budget,
         seconds={
             "one_net": cost(recipe),
+            **({} if own_seconds is None else {"your_model": own_seconds}),
             "width_sweep": sweep_seconds,
             "a_thousand_predictions": cost.of_predictions(1000),
         },
@@ -121,19 +138,35 @@ def make_plan(
 
 
 class _CostOf:
-    """Seconds of one thread of the baseline net on this data."""
+    """Seconds of one thread of the baseline net, or of the user's own `net`, on this data."""
 
-    def __init__(self, train: View, n_validation: int, n_outputs: int) -> None:
+    def __init__(
+        self,
+        train: View,
+        n_validation: int,
+        n_outputs: int,
+        net: str | None = None,
+        own: ModuleFactory | None = None,
+    ) -> None:
         self.scored = min(n_validation, SCORED_VALIDATION)
         few = train.take(np.arange(min(len(train), 512)))
         shape = few.preprocessor.shape
         self.image = len(shape) == 3 and min(shape[1:]) >= 8
         recipe = self.recipe(len(few))
+        recipe = recipe.but(net=net or recipe.net)
         X = features(recipe, few)
-        factory = module_factory(recipe, few.preprocessor, X)
-        net = factory(int(np.prod(X.shape[1:])), n_outputs, 0)
-        self.parameters = count_parameters(net)
-        self.multiply_adds = multiply_adds(net, X.shape[1:])
+        factory = module_factory(recipe, few.preprocessor, X, own)
+        try:
+            module = factory(int(np.prod(X.shape[1:])), n_outputs, 0)
+            self.parameters = count_parameters(module)
+            self.multiply_adds = multiply_adds(module, X.shape[1:])
+        except Exception as error:
+            if net is None:
+                raise
+            raise UserError(
+                f"model must build a network for examples of shape {X.shape[1:]} and {n_outputs} "
+                f"outputs; {net} gave {type(error).__name__}: {error}"
+            ) from error
 
     def recipe(self, rows: int) -> Recipe:
         """The usual recipe on so many rows: passes enough for `TARGET_STEPS`, within limits."""
@@ -157,7 +190,7 @@ class _CostOf:
                 epochs=recipe.epochs,
                 batch_size=recipe.batch_size,
                 members=members,
-                stacked=recipe.net != "convolutional",
+                stacked=recipe.net == "tabular",
                 predicted=recipe.rows + self.scored,
             )
             / members
@@ -191,11 +224,16 @@ def _within_budget(cost: _CostOf, n_fit: int, repeats: int, seconds: float) -> t
                 break
             rows = max(int(rows * 0.8), FEWEST_ROWS)
     recipe = cost.recipe(min(n_fit, FEWEST_ROWS))
-    while not fits(recipe, FEW) and recipe.epochs * recipe.rows > FEWEST_STEPS * recipe.batch_size:
+    return _shortened(recipe, lambda r: fits(r, FEW)), FEW
+
+
+def _shortened(recipe: Recipe, fits: Callable[[Recipe], bool]) -> Recipe:
+    """The recipe with fewer passes, then fewer rows, until it fits or nothing is left to cut."""
+    while not fits(recipe) and recipe.epochs * recipe.rows > FEWEST_STEPS * recipe.batch_size:
         recipe = recipe.but(epochs=recipe.epochs - 1)
-    while not fits(recipe, FEW) and recipe.rows > 200:
+    while not fits(recipe) and recipe.rows > 200:
         recipe = recipe.but(rows=max(int(recipe.rows * 0.8), 200))
-    return recipe, FEW
+    return recipe
 
 
 def _baseline_seconds(task: str, budget: float, jobs: int, repeats: int) -> dict[str, float]:
