@@ -184,7 +184,9 @@ def test_a_model_of_ones_own_is_audited_beside_the_others(tmp_path, model):
 
     options = Options(target=dataset.target, model=name, only=("OP003", "OT003"))
     plan = plan_ahead(tmp_path, dataset, options, net=FEW)
-    write_plan(replace(plan, own=plan.baseline.but(net=name)), tmp_path / "plan.json")
+    seconds = plan.seconds | {"your_model": plan.seconds["one_net"]}
+    own = plan.baseline.but(net=name)
+    write_plan(replace(plan, own=own, seconds=seconds), tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json").own.net == name
     result = audit(
         X,
