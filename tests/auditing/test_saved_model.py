@@ -1,5 +1,6 @@
 """What is loaded predicts what was saved, for every kind; strangers are refused."""
 
+import functools
 import json
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import skops.io
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 from tests.auditing.known_data import blobs, mixed_rows
 
@@ -83,11 +85,15 @@ def test_loaded_models_predict_what_they_predicted_before(make_context, tmp_path
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("columns", [3, 40])  # neighbours keep a tree of few columns only
+@pytest.mark.parametrize("columns", [3, 40, "mixed"])  # neighbours keep a tree of few columns only
 def test_every_baseline_holds_only_trusted_types(task, columns):
-    X, y = blobs(150, columns, distance=2.0)
-    dataset = load(X, y if task == "classification" else X[:, 0].astype(float))
-    view = dataset.view(np.arange(150), np.arange(150))
+    if columns == "mixed":
+        target = "kind" if task == "classification" else "weight"
+        dataset = load(mixed_rows().drop_nulls(), target)
+    else:
+        X, y = blobs(150, columns, distance=2.0)
+        dataset = load(X, y if task == "classification" else X[:, 0].astype(float))
+    view = dataset.view(np.arange(dataset.n), np.arange(dataset.n))
     for name in NAMES[task]:
         model, _ = fit_baseline(name, view, 0, 0.2)
         dumped = skops.io.dumps(model)
@@ -95,6 +101,12 @@ def test_every_baseline_holds_only_trusted_types(task, columns):
         assert not unknown, name
         again = skops.io.loads(dumped, trusted=list(TRUSTED))
         np.testing.assert_array_equal(predict_view(again, view), predict_view(model, view))
+
+
+def test_a_trusted_partial_lets_no_other_function_in():
+    hidden = FunctionTransformer(functools.partial(shutil.rmtree, "x"))
+    found = skops.io.get_untrusted_types(data=skops.io.dumps(hidden))
+    assert set(found) - set(TRUSTED) == {"shutil.rmtree"}
 
 
 def test_a_stranger_among_the_types_is_refused_by_name(tmp_path, table_audit):

@@ -36,6 +36,7 @@ BLOCK = 4096  # rows at once through the nets
 
 # What a file of a baseline may hold besides what skops itself knows to be safe.
 TRUSTED = (
+    "functools.partial",  # of a function that must be trusted by its own name
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
@@ -47,6 +48,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.utils.validation.check_array",
 )
 
 
