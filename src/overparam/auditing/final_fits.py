@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,11 @@ def expected_seconds(context: Context, build: Build, n: int) -> float:
     seconds = 0.0
     if build.recipe is not None:
         recipe = build.recipe.but(rows=min(build.recipe.rows, n))
-        seconds += build.members * cost_of_one(context, recipe)
-    if build.baseline is not None:
+        rounds = math.ceil(build.members / context.plan.jobs)
+        seconds += rounds * cost_of_one(context, recipe)
+    if build.baseline is not None:  # one fit, one process
         seconds += context.baselines[build.baseline].seconds * n / context.n_train
-    return seconds / context.plan.jobs
+    return seconds
 
 
 def with_rows(context: Context, build: Build, available: int) -> Build:

@@ -191,7 +191,6 @@ def _prepare(
         write_plan(plan, path)
     else:
         check_same(plan, dataset, options, str(folder))
-    context = Context(
-        dataset, plan, metric, Ledger(working_seconds(plan.budget)), own, say or (lambda text: None)
-    )
+    ledger = Ledger(working_seconds(plan.budget, dataset.n))
+    context = Context(dataset, plan, metric, ledger, own, say or (lambda text: None))
     return Run(context, folder)

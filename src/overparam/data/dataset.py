@@ -22,6 +22,7 @@ Role = Literal["number", "category", "date", "text", "boolean"]
 Task = Literal["classification", "regression"]
 
 _ARRAYS: BoundedCache[np.ndarray] = BoundedCache(1 << 30, lambda array: array.nbytes)
+_PARTS: BoundedCache[Parts] = BoundedCache(1 << 28, lambda parts: 8 * parts.size)
 _PREPROCESSORS: BoundedCache[Preprocessor] = BoundedCache(32, lambda _: 1)
 _RECEIVED: BoundedCache[Dataset] = BoundedCache(4, lambda _: 1)  # those that came by pickle
 
@@ -206,19 +207,18 @@ class Dataset:
             Shares of all rows. Where the test part is given, `validation` keeps its ratio to the
             training part.
         """
-        parts = draw(self.layout, seed, test=test, validation=validation, test_rows=self.test_rows)
-        return self._split(parts, seed)
+        return self._split(seed, test=test, validation=validation)
 
     def repeated(self, seed: int, n: int) -> list[Split]:
         """n splits with the test part of `split(seed)` and different training/validation parts."""
-        return [
-            self._split(
-                draw(self.layout, seed, repeat=i, repeats=n, test_rows=self.test_rows), seed
-            )
-            for i in range(n)
-        ]
+        return [self._split(seed, repeat=i, repeats=n) for i in range(n)]
 
-    def _split(self, parts: Parts, seed: int) -> Split:
+    def _split(self, seed: int, **options: Any) -> Split:
+        key = (self.fingerprint, seed, *sorted(options.items()))
+        parts = _PARTS.get(
+            key, lambda: draw(self.layout, seed, test_rows=self.test_rows, **options)
+        )
+
         def view(rows: np.ndarray) -> View:
             return View(self, rows, parts.train)
 

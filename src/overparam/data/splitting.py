@@ -29,6 +29,11 @@ class Parts:
     test: np.ndarray
     unused: np.ndarray
 
+    @property
+    def size(self) -> int:
+        """Positions in all."""
+        return len(self.train) + len(self.validation) + len(self.test) + len(self.unused)
+
 
 @dataclass(frozen=True)
 class Layout:
