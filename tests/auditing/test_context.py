@@ -6,6 +6,7 @@ from scipy.special import softmax
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotAffordable
+from overparam.auditing.charges import Charges
 from overparam.auditing.context import StageFailed
 from overparam.evidence.cells import CellFailure
 
@@ -28,13 +29,22 @@ def context(make_context):
     return make_context(*blobs(90, 3, distance=2.0))
 
 
-def test_cells_are_charged_what_they_took_also_from_the_cache(context):
+def test_a_second_run_is_charged_what_the_first_one_took(make_context, tmp_path):
+    spent = []
     for _ in range(2):
-        context.cells("nets", slow, [{"seconds": 0.05}], label="sleep")
-    assert 0.1 <= context.ledger.spent["nets"] < 1
-    once = context.ledger.spent["nets"] / 2
-    context.cells("nets", slow, [{"seconds": 0.05}], label="sleep")
-    assert context.ledger.spent["nets"] == pytest.approx(3 * once)
+        context = make_context(*blobs(90, 3, distance=2.0))
+        context.charges = Charges(tmp_path / "charges.json")
+        for _ in range(2):
+            context.cells("nets", slow, [{"seconds": 0.05}], label="sleep")
+        spent.append(context.ledger.spent["nets"])
+    assert spent[0] == spent[1]
+    assert 0.05 <= spent[0]
+
+
+def test_a_round_that_an_earlier_run_began_costs_at_least_its_cells(context):
+    context.cells("nets", slow, [{"seconds": 0.2}], label="one")
+    context.cells("nets", slow, [{"seconds": 0.2}], label="the same cell again")
+    assert context.ledger.spent["nets"] >= 0.4
 
 
 def test_what_the_share_cannot_pay_is_not_started(context):

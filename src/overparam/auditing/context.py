@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.special import softmax
 from overparam.auditing.answers import NotAffordable
 from overparam.auditing.budget import Ledger, makespan
 from overparam.auditing.candidates import Candidate
+from overparam.auditing.charges import Charges
 from overparam.auditing.metric import Metric
 from overparam.auditing.net_cells import SplitKey
 from overparam.auditing.plan import Plan
@@ -31,6 +33,8 @@ class Context:
 
     Attributes
     ----------
+    charges : Charges
+        What the rounds of cells cost, kept for a second run.
     own : callable or None
         The user's own module factory, where it is not importable by name.
     memory : dict
@@ -43,6 +47,7 @@ class Context:
     plan: Plan
     metric: Metric
     ledger: Ledger
+    charges: Charges = field(default_factory=Charges)
     own: ModuleFactory | None = None
     say: Callable[[str], None] = lambda text: None
     memory: dict[str, Any] = field(default_factory=dict)
@@ -105,9 +110,13 @@ class Context:
         label: str,
     ) -> list[CellResult | CellFailure]:
         """Run cells in parallel and charge what they took; a cell that failed says so."""
+        start = perf_counter()
         results = call_many(function, arguments, label=label)
+        wall = perf_counter() - start
+        # Of a round that was begun by an earlier run, the wall-clock time is only the rest.
         took = [r.seconds for r in results if isinstance(r, CellResult)]
-        self.ledger.charge(stage, makespan(took, self.plan.jobs))
+        seconds = max(wall, makespan(took, self.plan.jobs))
+        self.ledger.charge(stage, self.charges.settle(label, seconds))
         return results
 
     def check_affordable(self, stage: str, seconds: float) -> None:

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from overparam.auditing import registry
 from overparam.auditing.budget import Ledger, parse_duration, working_seconds
+from overparam.auditing.charges import Charges
 from overparam.auditing.context import Context
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
@@ -192,5 +193,6 @@ def _prepare(
     else:
         check_same(plan, dataset, options, str(folder))
     ledger = Ledger(working_seconds(plan.budget, dataset.n))
-    context = Context(dataset, plan, metric, ledger, own, say or (lambda text: None))
+    charges = Charges(folder / ".cells" / "charges.json")
+    context = Context(dataset, plan, metric, ledger, charges, own, say or (lambda text: None))
     return Run(context, folder)
