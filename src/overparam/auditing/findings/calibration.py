@@ -158,7 +158,7 @@ def _words(gain: Difference, temperature: float, before: float, after: float) ->
     return (
         f"A temperature of {temperature:.2f} may help: the calibration error goes from "
         f"{100 * before:.1f} % to {100 * after:.1f} %, the log loss by {gain.value:.3f} nats, "
-        "within the noise.",
+        + ("which is small." if low > 0 else "within the noise."),
         "Scale by the temperature if probabilities matter; it costs nothing.",
     )
 
