@@ -95,7 +95,8 @@ def learning_curve(context: Context) -> Answer:
     headline, action = _words(context, gain, interval, forecast)
     far = at_hand > REACH * n[-1]
     if far:
-        headline = f"From the {int(n[-1]):,} rows that nets could afford: {headline[0].lower()}{headline[1:]}"
+        start = f"From the {int(n[-1]):,} rows that nets could afford"
+        headline = f"{start}: {headline[0].lower()}{headline[1:]}"
     return Answer(
         evidence,
         headline,
