@@ -92,13 +92,13 @@ class FeatureLearningLimit:
         self.loss: Loss = loss if callable(loss) else LOSSES[loss]
         self.dtype = dtype
         if width is None:
-            whole = torch.eye(n_in + n_out, dtype=dtype)
-            self.U_, self.V_ = whole[:, :n_in].clone(), whole[:, n_in:].clone()
+            start = torch.eye(n_in + n_out, dtype=dtype)
         else:
             generator = torch.Generator().manual_seed(random_state)
-            draw = torch.randn(width, n_in + n_out, dtype=dtype, generator=generator)
-            draw /= width**0.5
-            self.U_, self.V_ = draw[:, :n_in].clone(), draw[:, n_in:].clone()
+            start = torch.randn(width, n_in + n_out, dtype=dtype, generator=generator)
+            start /= width**0.5
+        # The columns of U lie in one piece: a sparse step reads and writes few of them.
+        self.U_, self.V_ = start[:, :n_in].T.contiguous().T, start[:, n_in:].contiguous()
 
     def partial_fit(self, X: Any, y: Any) -> FeatureLearningLimit:
         """One step of SGD on a batch.
@@ -246,4 +246,4 @@ def _subtract_outer(U: Tensor, through: Tensor, x: Tensor | sparse.csr_array, ra
         return
     columns = np.unique(x.indices)
     change = torch.from_numpy(x[:, columns].T @ through.numpy())  # (columns, m)
-    U.index_add_(1, torch.from_numpy(columns.astype(np.int64)), change.T, alpha=-rate)
+    U.T.index_add_(0, torch.from_numpy(columns.astype(np.int64)), change, alpha=-rate)
