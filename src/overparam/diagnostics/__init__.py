@@ -1,5 +1,6 @@
 """What a data set or a trained model shows: one module an idea."""
 
+from overparam.diagnostics.activation_change import CoordinateCheck, coordinate_check
 from overparam.diagnostics.calibration_error import (
     ace,
     adaptive_ece,
@@ -14,11 +15,13 @@ from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
+    "CoordinateCheck",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
     "brier",
     "classwise_ece",
+    "coordinate_check",
     "ece",
     "kl_to_conditional",
     "label_overlap",
