@@ -188,10 +188,15 @@ def _layers(
         if not len(rows):
             return
         slope, gap = dual.slope_and_gap(sigma.t, sigma.xi)
+        with np.errstate(divide="ignore"):
+            log_slope, slope_sign = dual.log_slope(sigma.log_size, sigma.sign)
+        log_slope = np.where(sigma.t < NEAR, _log(abs(slope)), log_slope)
         sigma = sigma.advance(dual)
         size, sign = _signed_sum(
-            sigma.log_size, sigma.sign, state.log_kernel + _log(abs(slope)),
-            state.kernel_sign * np.sign(slope),
+            sigma.log_size,
+            sigma.sign,
+            state.log_kernel + log_slope,
+            state.kernel_sign * slope_sign,
         )
         relative = (sigma.t * r + gap + np.exp(state.log_gap) * slope) / (r + b)
         state, r = _Tangent(size, sign, _log(np.maximum(relative, 0))), r / (r + b)

@@ -89,10 +89,6 @@ class DualActivation:
         return polyder(self.squares)
 
     @cached_property
-    def _lowest(self) -> int:
-        return int(np.flatnonzero(self.squares)[0])
-
-    @cached_property
     def _near_one(self) -> np.ndarray:
         """c_j of 1 - phi_check(1 - t) = sum_j c_j t^j, of use for t < 0.01: its signs alternate."""
         K = len(self.squares)
@@ -106,15 +102,12 @@ class DualActivation:
         return polyval(t, self._near_one)
 
     def log_magnitude(self, log_size: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, ...]:
-        """log |phi_check(xi)| and its sign for xi = sign * exp(log_size).
+        """log |phi_check(xi)| and its sign for xi = sign * exp(log_size), however small."""
+        return _log_polynomial(self.squares, log_size, sign)
 
-        The lowest power is factored out, so that xi may be far below the smallest float.
-        """
-        rest = polyval(sign * np.exp(log_size), self.squares[self._lowest :])
-        size = np.log(np.abs(rest))
-        if self._lowest:
-            size = size + self._lowest * log_size
-        return size, np.sign(rest) * sign**self._lowest
+    def log_slope(self, log_size: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, ...]:
+        """log |phi_check'(xi)| and its sign, likewise."""
+        return _log_polynomial(self._slopes, log_size, sign)
 
     def slope_and_gap(self, t: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """phi_check'(xi) and b - phi_check'(xi), both precise; t = 1 - xi."""
@@ -157,10 +150,27 @@ class ReluDual(DualActivation):
         value = self(sign * np.exp(log_size))
         return np.log(value), np.sign(value)
 
+    def log_slope(self, log_size: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, ...]:
+        """log |phi_check'(xi)| and its sign."""
+        value = self.derivative(sign * np.exp(log_size))
+        return np.log(value), np.sign(value)
+
     def slope_and_gap(self, t: np.ndarray, xi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """phi_check'(xi) and 1 - phi_check'(xi)."""
         gap = 2 * np.arcsin(np.sqrt(np.clip(t, 0, 2) / 2)) / np.pi
         return 1 - gap, gap
+
+
+def _log_polynomial(
+    coefficients: np.ndarray, log_size: np.ndarray, sign: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """log and sign of a polynomial; its lowest power is factored out, lest xi underflows."""
+    lowest = int(np.flatnonzero(coefficients)[0])
+    rest = polyval(sign * np.exp(log_size), coefficients[lowest:])
+    size = np.log(np.abs(rest))
+    if lowest:
+        size = size + lowest * log_size
+    return size, np.sign(rest) * sign**lowest
 
 
 NAMED: dict[str, Function] = {

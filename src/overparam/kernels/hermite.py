@@ -17,7 +17,7 @@ Function = Callable[[Any], Any]
 
 TERMS = 40
 NODES = 300  # on each side of 0; the integrand oscillates 20 times at most
-REACH = 15.0  # in standard deviations: beyond the last turning point of h_39, at 12.5
+REACH = 18.0  # in standard deviations; the last turning point of h_39 is at 12.5
 STEP = 1e-6  # of differentiation; the nodes next to 0 are 1e-4 away from it, so that no kink is hit
 
 
