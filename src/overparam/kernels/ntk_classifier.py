@@ -99,7 +99,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"depth must be an integer >= 1; got {self.depth!r}.")
         rows, self.classes_, codes = training_rows(X, y, self.normalize)
         self.dual_ = resolve_dual(self.activation, self.intrinsic_dim, X.shape[1])
-        self._distances = SphereDistances(rows)
+        self._distances = SphereDistances(rows, np.float64)  # the system is badly conditioned
         targets = 2.0 * np.eye(len(self.classes_))[codes] - 1
         targets = targets[:, 1:] if len(self.classes_) == 2 else targets
         kernel = self._kernel(self._distances.between(rows))
@@ -134,7 +134,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):
         rows = to_sphere(X, self.normalize)
         scores = np.empty((len(rows), self.beta_.shape[1]))
         for part, t in self._distances.blocks(rows):
-            kernel = self._kernel(t.astype(float))
+            kernel = self._kernel(t)
             if self._kriging:
                 gaps = np.exp(kernel.log_gap - self._log_eps)
                 scores[part] = self._mean - gaps @ self.beta_

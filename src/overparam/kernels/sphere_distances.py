@@ -55,11 +55,14 @@ class SphereDistances:
     ----------
     train : ndarray of shape (n, p)
         Unit vectors.
+    dtype : dtype, optional
+        Of the product and the result; by default float32 for more than 64 features, where far pairs
+        then have 5 digits.
     """
 
-    def __init__(self, train: np.ndarray) -> None:
+    def __init__(self, train: np.ndarray, dtype: type[np.floating] | None = None) -> None:
         self.train = train
-        self.dtype = np.dtype(np.float32 if train.shape[1] > WIDE else np.float64)
+        self.dtype = np.dtype(dtype or (np.float32 if train.shape[1] > WIDE else np.float64))
         self.centre = train.mean(axis=0)
         self._centred, self._squares = self._centre(train)
 
