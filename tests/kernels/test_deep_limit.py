@@ -160,7 +160,7 @@ def test_negative_inner_products_warn_and_follow_the_network():
 def test_shares_of_three_classes_stay_shares_with_negative_weights():
     X = np.random.default_rng(0).normal(size=(60, 4))
     model = fitted(X, np.arange(60) % 3, {"activation": "tanh"})
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="negative"):
         shares = model.predict_proba(-X[:10])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert shares.min() >= 0
@@ -228,7 +228,6 @@ def test_other_numbers_are_taken(dtype):
 
 
 def test_memory_is_that_of_a_block():
-
 
     X, y = problem(20_000, p=3)
     model = fitted(X, y, {})

@@ -80,8 +80,7 @@ def make_orthant(problem: Problem, n: int, *, seed: int = 0, world: int = 0) -> 
                 p = np.where((X[:, 0] > 0.6) & (X[:, 1] < 0.5), 0.8, 0.2)
             case _:
                 raise ValueError(
-                    "problem must be 'smooth', 'rings', 'patch' or 'long tail'; "
-                    f"got {problem!r}."
+                    f"problem must be 'smooth', 'rings', 'patch' or 'long tail'; got {problem!r}."
                 )
     return OrthantSample(X, (rng.random(n) < p).astype(int), p)
 

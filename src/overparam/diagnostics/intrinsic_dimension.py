@@ -43,8 +43,9 @@ def two_nn_dimension(X: Any, *, most_rows: int = MOST_ROWS, seed: int = 0) -> fl
 
     Notes
     -----
-    The largest tenth of the ratios is censored: of m rows the k smallest log mu enter the likelihood
-    as they are, the others as "at least the k-th": d = (k - 1) / (sum of k + (m - k) times the k-th).
+    The largest tenth of the ratios is censored: of m rows the k smallest log mu enter the
+    likelihood as they are, the others as "at least the k-th":
+    d = (k - 1) / (sum of the k + (m - k) times the k-th).
 
     Examples
     --------

@@ -3,9 +3,9 @@
     m(x) = sign( sum_i y_i w_i ),    w_i = psi(<x, x_i>)     on the unit sphere,
     psi(phi_check(xi)) = a psi(xi),  psi(xi) = R / |x - x_i|^alpha near xi = 1,  R bounded.
 
-For alpha = d, the dimension of the data, this is a Hilbert kernel rule: its error tends to the Bayes
-error for every distribution with a density (Devroye, Gyorfi and Krzyzak 1998). alpha < d smooths too
-much, alpha > d tends to the nearest neighbour. The other limits of depth are the nearest neighbour
+For alpha = d, the dimension of the data, this is a Hilbert kernel rule: its error tends to the
+Bayes error for every distribution with a density (Devroye, Gyorfi and Krzyzak 1998). alpha < d
+smooths too much, alpha > d tends to the nearest neighbour. The other limits of depth are the nearest neighbour
 itself and the majority vote; `kernels.dual` tells which activation has which.
 """
 

@@ -203,9 +203,7 @@ def _layers(
     yield rows, state
 
 
-def _closed(
-    dual: DualActivation, sigma: _Pairs, r: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _closed(dual: DualActivation, sigma: _Pairs, r: float) -> tuple[np.ndarray, np.ndarray]:
     """Which pairs are so close to a fixed point, 0 or 1, that phi_check is linear there."""
     a, b = dual.a, dual.slope_at_one
     never = np.zeros(len(sigma.t), dtype=bool)

@@ -57,8 +57,8 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    1e-10 is added to the diagonal, which is 1: with few layers on data of a low dimension the matrix
-    is singular to rounding. Rows of an equal direction share their coefficients by it.
+    1e-10 is added to the diagonal, which is 1: with few layers on data of a low dimension the
+    matrix is singular to rounding. Rows of an equal direction share their coefficients by it.
 
     O(n^3) time and 16 n^2 bytes to fit.
 

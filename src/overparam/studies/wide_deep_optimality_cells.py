@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,13 @@ def limit_agreement(
     depth: list[int],
     seed: int,
     source: str,
-    pair: tuple[int, int],
+    pair: str,
     parts: tuple[tuple[int, int], tuple[int, int]],
 ) -> dict[str, Any]:
-    """C1: share of test images on which networks of some depths agree with their limit."""
-    X, y, test, _ = image_pair(source, pair, parts, seed)
+    """C1: share of test images of classes such as ``7/9`` on which networks of some depths agree
+    with their limit."""
+    first, second = map(int, pair.split("/"))
+    X, y, test, _ = image_pair(source, (first, second), parts, seed)
     phi = ACTIVATIONS[activation]
     limit = DeepLimitClassifier(phi).fit(X, y)
     predicted = limit.predict(test)
@@ -76,7 +79,7 @@ def limit_agreement(
 def weight_slopes(d: float, depth: int) -> dict[str, float]:
     """C2: slopes of log psi, and of the log kernel of a depth, on the log distance."""
     dual = dual_activation(optimal_coefficients(d))
-    log_distance = np.linspace(*np.log(DISTANCES), 201)
+    log_distance = np.linspace(np.log(DISTANCES[0]), np.log(DISTANCES[1]), 201)
     t = np.exp(2 * log_distance) / 2
     psi, _ = log_psi(dual, t)
     kernel = deep_kernel(dual, t, depth).log_size
@@ -90,7 +93,7 @@ def excess_risks(problem: Problem, n: int, seed: int, draw: int) -> dict[str, fl
     `draw` counts samples of a seed, over which its figures are averaged.
     """
     train, test = samples(problem, n, seed, draw)
-    rules = {
+    rules: dict[str, dict[str, Any]] = {
         "alpha = d": {"alpha": D},
         "psi": {"activation": "optimal"},
         "alpha = d/2": {"alpha": D / 2},
@@ -138,8 +141,7 @@ def regression(X: np.ndarray, y: np.ndarray, test: np.ndarray, depth: int) -> np
     """Predictions of the infinitely wide network of the optimal activation, trained to the end."""
     dual = dual_activation(optimal_coefficients(D))
     K, k = (
-        tabulated_kernel(dual, cdist(rows, X, "sqeuclidean") / 2, depth).value
-        for rows in (X, test)
+        tabulated_kernel(dual, cdist(rows, X, "sqeuclidean") / 2, depth).value for rows in (X, test)
     )
     return k @ np.linalg.solve(K + JITTER * np.eye(len(X)), y)
 
@@ -208,13 +210,13 @@ def descend(
 ) -> np.ndarray:
     """Outputs for test rows, less those at initialisation, of a network trained on all layers.
 
-        f(x) = v . phi(W_L ... phi(W_1 x) / sqrt(width)) / sqrt(width),  all weights N(0, 1).
+    f(x) = v . phi(W_L ... phi(W_1 x) / sqrt(width)) / sqrt(width),  all weights N(0, 1).
     """
     generator = torch.Generator().manual_seed(seed)
     sizes = [X.shape[1], *[width] * layers, 1]
     weights = [
         torch.randn(after, before, generator=generator).requires_grad_()
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+        for before, after in itertools.pairwise(sizes)
     ]
     train, held, targets = (torch.tensor(v, dtype=torch.float32) for v in (X, test, y))
 
