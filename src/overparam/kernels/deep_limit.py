@@ -5,8 +5,8 @@
 
 For alpha = d, the dimension of the data, this is a Hilbert kernel rule: its error tends to the
 Bayes error for every distribution with a density (Devroye, Gyorfi and Krzyzak 1998). alpha < d
-smooths too much, alpha > d tends to the nearest neighbour. The other limits of depth are the nearest neighbour
-itself and the majority vote; `kernels.dual` tells which activation has which.
+smooths too much, alpha > d tends to the nearest neighbour. The other limits of depth are the
+nearest neighbour itself and the majority vote; `kernels.dual` tells which activation has which.
 """
 
 from __future__ import annotations

@@ -30,18 +30,19 @@ NEAREST = ACTIVATIONS["h_2"]
 
 
 def image_pair(
-    source: str, pair: tuple[int, int], parts: tuple[tuple[int, int], tuple[int, int]], seed: int
+    source: str, pair: str, parts: tuple[tuple[int, int], tuple[int, int]], seed: int
 ) -> tuple[np.ndarray, ...]:
     """Training images and labels, test images and labels, of two classes.
 
-    `parts` holds the numbers of the two classes among training and among test rows. Pixels keep
-    their sign (they are >= 0); a row's norm is left to the classifiers.
+    `pair` names them, such as ``Sneaker/Boot``; `parts` holds their numbers among training and
+    among test rows. Pixels are >= 0; a row's norm is left to the classifiers.
     """
     images = load(source)
     assert images.array is not None
     rng = np.random.default_rng(seed)
     rows: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for label, (train, test) in zip(pair, zip(*parts, strict=True), strict=True):
+    codes = [images.classes.index(name) for name in pair.split("/")]
+    for label, (train, test) in zip(codes, zip(*parts, strict=True), strict=True):
         drawn = rng.permutation(np.flatnonzero(images.y == label))[: train + test]
         rows[0].append(drawn[:train])
         rows[1].append(drawn[train:])
@@ -49,7 +50,7 @@ def image_pair(
     for part in rows:
         chosen = np.concatenate(part)
         found += [images.array[chosen].reshape(len(chosen), -1).astype(float)]
-        found += [(images.y[chosen] == pair[1]).astype(int)]
+        found += [(images.y[chosen] == codes[1]).astype(int)]
     return tuple(found)
 
 
@@ -61,10 +62,8 @@ def limit_agreement(
     pair: str,
     parts: tuple[tuple[int, int], tuple[int, int]],
 ) -> dict[str, Any]:
-    """C1: share of test images of classes such as ``7/9`` on which networks of some depths agree
-    with their limit."""
-    first, second = map(int, pair.split("/"))
-    X, y, test, _ = image_pair(source, (first, second), parts, seed)
+    """C1: share of test images on which networks of some depths agree with their limit."""
+    X, y, test, _ = image_pair(source, pair, parts, seed)
     phi = ACTIVATIONS[activation]
     limit = DeepLimitClassifier(phi).fit(X, y)
     predicted = limit.predict(test)
@@ -151,7 +150,7 @@ def finite_network(
     width: int,
     seed: int,
     source: str,
-    pair: tuple[int, int],
+    pair: str,
     parts: tuple[tuple[int, int], tuple[int, int]],
     pool: int,
     steps: int,
