@@ -6,7 +6,7 @@ For (u, v) standard normal with correlation xi and phi = sum_k a_k h_k with E[ph
 
 and the dual of phi' is the derivative of phi_check. Three numbers decide the limit of depth:
 
-    A = E[phi], A^2 = phi_check(0);   a = phi_check'(0) = E[phi']^2;   b = phi_check'(1) = E[phi'^2].
+    A = E[phi], A^2 = phi_check(0);  a = phi_check'(0) = E[phi']^2;  b = phi_check'(1) = E[phi'^2].
 
     A = 0, a = 0     nearest-neighbor   0 attracts so fast that the nearest row alone counts
     A = 0, a > 0     singular-kernel    weights dist^-alpha with alpha = -2 log a / log b
