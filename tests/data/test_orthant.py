@@ -54,5 +54,5 @@ def test_the_same_seed_gives_the_same_points():
 
 
 def test_an_unknown_problem_is_named():
-    with pytest.raises(ValueError, match="problem must be 'smooth', .* got 'spirals'"):
+    with pytest.raises(ValueError, match=r"problem must be 'smooth', .* got 'spirals'"):
         make_orthant("spirals", 10)

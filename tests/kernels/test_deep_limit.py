@@ -227,6 +227,25 @@ def test_other_numbers_are_taken(dtype):
     np.testing.assert_array_equal(DeepLimitClassifier().fit(X, y).predict_proba(X), same)
 
 
+def test_the_orthant_takes_features_of_any_unit_and_rows_of_zeros():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 3)), rng.integers(0, 3, 200)
+    X[0] = 0
+    test = 1.5 * rng.normal(size=(50, 3))
+    model = DeepLimitClassifier(normalize="orthant").fit(X, y)
+    assert model.alpha_ == pytest.approx(3)  # a column of ones more, a dimension of the sphere less
+    np.testing.assert_array_equal(model.predict(X), y)
+    low, high = X.min(axis=0), X.max(axis=0)
+    unitless = [
+        np.hstack([np.clip((Z - low) / (high - low), 0, 1), np.ones((len(Z), 1))])
+        for Z in (X, test)
+    ]
+    by_hand = DeepLimitClassifier().fit(unitless[0], y).predict_proba(unitless[1])
+    np.testing.assert_allclose(model.predict_proba(test), by_hand, rtol=1e-9)
+    other = DeepLimitClassifier(normalize="orthant").fit(X * [1, 10, 100] - 7, y)
+    np.testing.assert_array_equal(other.predict(test * [1, 10, 100] - 7), model.predict(test))
+
+
 def test_memory_is_that_of_a_block():
 
     X, y = problem(20_000, p=3)
@@ -242,8 +261,12 @@ ZERO_ROW = {"check_estimators_dtypes": "its integers have a row of zeros, which 
 
 
 @parametrize_with_checks(
-    [DeepLimitClassifier(), DeepLimitClassifier(alpha=2.0)],
-    expected_failed_checks=lambda estimator: ZERO_ROW,
+    [
+        DeepLimitClassifier(),
+        DeepLimitClassifier(alpha=2.0),
+        DeepLimitClassifier(normalize="orthant"),
+    ],
+    expected_failed_checks=lambda estimator: {} if estimator.normalize == "orthant" else ZERO_ROW,
 )
 @pytest.mark.filterwarnings("ignore:X has rows whose inner product")
 def test_it_is_a_scikit_learn_estimator(estimator, check):

@@ -59,7 +59,7 @@ def test_norms_beyond_the_range_of_floats():
     [
         ([[1.0, 0], [0, 0]], "sphere", "X must not have a row of zeros, .* got one in row 1"),
         ([[1.0, 0], [0, 1.1]], None, "X must have rows of norm 1 .* got norm 1.1 in row 1"),
-        ([[1.0, 0]], "cube", "normalize must be 'sphere' or None; got 'cube'"),
+        ([[1.0, 0]], "cube", "normalize must be 'sphere' or None .* got 'cube'"),
     ],
 )
 def test_bad_rows_are_named(X, normalize, message):

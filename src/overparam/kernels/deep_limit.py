@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -57,8 +58,11 @@ class DeepLimitClassifier(ClassifierMixin, BaseEstimator):
         max(1, number of features - 1). Above 30 or so the rule is the nearest neighbour in all but
         name: for images and wide tables give the intrinsic dimension
         (`diagnostics.two_nn_dimension`).
-    normalize : {"sphere", None}
-        Divide each row by its norm, or demand that it be 1 (within 1e-6).
+    normalize : {"sphere", "orthant", None}
+        Divide each row by its norm, or demand that it be 1 (within 1e-6). ``orthant`` is for
+        features of any sign and unit: it takes each from the range of the training rows to [0, 1],
+        adds a column of ones, so that no row is zero and lengths count too, and then divides; the
+        default of `intrinsic_dim` is then the number of features.
 
     Attributes
     ----------
@@ -116,12 +120,19 @@ class DeepLimitClassifier(ClassifierMixin, BaseEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        rows, self.classes_, codes = training_rows(X, y, self.normalize)
-        self._resolve(X.shape[1])
+        self._scaler = MinMaxScaler(clip=True).fit(X) if self.normalize == "orthant" else None
+        rows, self.classes_, codes = training_rows(*self._scaled(X), y)
+        self._resolve(rows.shape[1])
         self.class_prior_ = np.bincount(codes) / len(codes)
         self._distances = SphereDistances(rows)
         self._onehot = np.eye(len(self.classes_), dtype=self._distances.dtype)[codes]
         return self
+
+    def _scaled(self, X: np.ndarray) -> tuple[np.ndarray, str | None]:
+        """Rows on their way to the sphere, and how they get there."""
+        if self._scaler is None:
+            return X, self.normalize
+        return np.hstack([self._scaler.transform(X), np.ones((len(X), 1))]), "sphere"
 
     def _resolve(self, n_features: int) -> None:
         """Decide which rule it is: `_psi` is set for a singular kernel of an activation."""
@@ -146,7 +157,7 @@ class DeepLimitClassifier(ClassifierMixin, BaseEstimator):
         """Shares (m, k) of the weight that the classes have; rows sum to 1."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        rows = to_sphere(X, self.normalize)
+        rows = to_sphere(*self._scaled(X))
         shares = np.empty((len(rows), len(self.classes_)))
         if self.limit_ is not None and self.limit_.kind == "majority-vote":
             shares[:] = self.class_prior_
@@ -158,7 +169,7 @@ class DeepLimitClassifier(ClassifierMixin, BaseEstimator):
         if opposite:
             warnings.warn(
                 "X has rows whose inner product with a training row is negative; the theory wants "
-                "features >= 0. Scale them to [0, 1] first (MinMaxScaler(clip=True)).",
+                "features >= 0: normalize='orthant' scales them to [0, 1] first.",
                 stacklevel=2,
             )
         return shares
@@ -211,7 +222,7 @@ class DeepLimitClassifier(ClassifierMixin, BaseEstimator):
 
 
 def training_rows(
-    X: np.ndarray, y: np.ndarray, normalize: str | None
+    X: np.ndarray, normalize: str | None, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit rows, classes and codes of training data; one class only is a ValueError."""
     classes, codes = np.unique(y, return_inverse=True)

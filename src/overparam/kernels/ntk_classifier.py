@@ -97,7 +97,7 @@ class NTKClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         if self.depth != int(self.depth) or self.depth < 1:
             raise ValueError(f"depth must be an integer >= 1; got {self.depth!r}.")
-        rows, self.classes_, codes = training_rows(X, y, self.normalize)
+        rows, self.classes_, codes = training_rows(X, self.normalize, y)
         self.dual_ = resolve_dual(self.activation, self.intrinsic_dim, X.shape[1])
         self._distances = SphereDistances(rows, np.float64)  # the system is badly conditioned
         targets = 2.0 * np.eye(len(self.classes_))[codes] - 1

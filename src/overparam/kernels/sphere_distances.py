@@ -27,7 +27,10 @@ def to_sphere(X: np.ndarray, normalize: str | None) -> np.ndarray:
         For a row of zeros, or with `normalize=None` for a row whose norm is not 1 within 1e-6.
     """
     if normalize not in ("sphere", None):
-        raise ValueError(f"normalize must be 'sphere' or None; got {normalize!r}.")
+        raise ValueError(
+            "normalize must be 'sphere' or None (DeepLimitClassifier: or 'orthant'); "
+            f"got {normalize!r}."
+        )
     scale = np.abs(X).max(axis=1, keepdims=True, initial=0.0)
     norms = np.linalg.norm(X / np.where(scale > 0, scale, 1.0), axis=1, keepdims=True) * scale
     if normalize is None:
