@@ -68,7 +68,7 @@ def test_the_networks_activation_is_that_of_the_kernel():
 
 
 def test_wide_networks_follow_kernel_descent_at_the_same_time_only():
-    options = {**DIGITS, "pool": 2, "layers": 1, "seed": 0}
+    options = {**DIGITS, "pool": 2, "layers": 1, "seed": 0, "draw": 0}
     wide = measured.finite_network(width=2048, steps=50, **options)
     assert wide["correlation"] > 0.99
     assert wide["agreement"] > 0.9

@@ -149,6 +149,7 @@ def finite_network(
     layers: int,
     width: int,
     seed: int,
+    draw: int,
     source: str,
     pair: str,
     parts: tuple[tuple[int, int], tuple[int, int]],
@@ -160,6 +161,7 @@ def finite_network(
     Images are averaged over squares of `pool` pixels. Full-batch gradient descent on the squared
     loss, output at initialisation subtracted, step 1 / lambda_max of the infinite network's kernel.
     """
+    seed = 1000 * seed + draw
     X, labels, test, _ = image_pair(source, pair, parts, seed)
     X, test = pooled(X, pool), pooled(test, pool)
     y = 2.0 * labels - 1
