@@ -27,7 +27,7 @@ def figures(function, at):
             found = {rule: level + (at["n"] == 200) * 0.02 for rule, level in LEVELS.items()}
             return found | {"alpha = d/2": 0.13 + (at["n"] > 200) * 0.01}
         case "finite_network":
-            return {"agreement": 0.995, "correlation": 1 - 1 / at["width"], "largest": 1.0}
+            return {"agreement": 0.995, "correlation": 1 - at["width"] ** -0.5, "largest": 1.0}
         case "depth_errors":
             deep = at["depth"] >= 20
             return {
