@@ -168,6 +168,19 @@ def test_shares_of_three_classes_stay_shares_with_negative_weights():
     assert (shares.argmin(axis=1) == np.arange(10) % 3).all()
 
 
+def test_a_vote_against_a_class_is_one_for_the_others_in_equal_parts():
+    X = np.array([[1.0, 0.2], [-1.0, 0.1], [0.1, 1.0]])
+    model = fitted(X, [0, 1, 2], {"activation": "tanh"})
+    with pytest.warns(UserWarning, match="negative"):
+        found = model.predict_proba([[1.0, 0.1]])
+    t = cdist(unit(np.array([[1.0, 0.1]])), unit(X), "sqeuclidean")[0] / 2
+    size, sign = log_psi(dual_activation("tanh"), t)
+    np.testing.assert_array_equal(sign, [1, -1, 1])
+    w = np.exp(size)
+    expected = np.array([w[0] + w[1] / 2, 0, w[2] + w[1] / 2]) / w.sum()
+    np.testing.assert_allclose(found, [expected], atol=1e-6)
+
+
 @pytest.mark.parametrize("d", [1, 2, 8, 32])
 def test_the_table_is_as_good_as_the_iteration(d):
     dual = dual_activation(optimal_coefficients(d))
