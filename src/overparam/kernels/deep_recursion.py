@@ -149,8 +149,11 @@ def deep_kernel(dual: DualActivation, t: Any, depth: int) -> DeepKernel:
     if dual.constant == 0 and dual.a == 0:
         depth = min(depth, DECIDED)
     b = dual.slope_at_one
-    log_size, sign, log_gap = np.empty_like(t), np.empty_like(t), np.empty_like(t)
-    for rows, last in _layers(dual, t, depth):
+    log_size = np.full_like(t, log_diagonal(b, depth))
+    sign, log_gap = np.ones_like(t), np.full_like(t, -np.inf)
+    apart = np.flatnonzero(t > 0)  # equal rows stay on the diagonal through all layers
+    for which, last in _layers(dual, t[apart], depth):
+        rows = apart[which]
         log_size[rows], sign[rows] = last.log_kernel, last.kernel_sign
         log_gap[rows] = last.log_gap
     log_size -= log_diagonal(b, depth)
