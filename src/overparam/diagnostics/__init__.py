@@ -9,6 +9,7 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
@@ -29,4 +30,5 @@ __all__ = [
     "nll",
     "reliability_table",
     "skce",
+    "two_nn_dimension",
 ]
