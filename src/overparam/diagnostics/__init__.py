@@ -8,16 +8,19 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
+    "InitReport",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
     "brier",
+    "check_initialization",
     "classwise_ece",
     "ece",
     "kl_to_conditional",
