@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -19,13 +17,13 @@ _READ = 8  # outputs whose kernel is measured in each net
 
 def random_nets(
     activation: str, layers: int, width: int, nets: int, seed: int, shown: tuple[int, ...]
-) -> dict[str, Any]:
-    """C1: K at the layers `shown` and the tangent kernel of the last, one entry a net."""
+) -> dict[str, float]:
+    """C1: mean K at the layers `shown`, mean tangent kernel of the last, standard errors."""
     critical = criticality(activation)
     x = unit_input(width, seed)
     seeds = [nets * seed + i for i in range(nets)]
     sizes = [width] * (layers + 1)
-    found: dict[str, list[np.ndarray]] = {f"K_{layer}": [] for layer in shown} | {"H": []}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in (*(f"K_{k}" for k in shown), "H")}
     for first in range(0, nets, 10):  # ten at once: 60 of them would take gigabytes
         few = seeds[first : first + 10]
         stack = StackedNets(
@@ -42,7 +40,11 @@ def random_nets(
         found["H"].append(H.mean(1).double().numpy())
     path = signal_propagation(activation, critical.C_W, critical.C_b, layers, 1.0)
     theory = {f"K_{layer}_theory": path["K"][layer - 1] for layer in shown}
-    measured: dict[str, Any] = {name: np.concatenate(parts) for name, parts in found.items()}
+    measured: dict[str, float] = {}
+    for name, parts in found.items():
+        values = np.concatenate(parts)
+        measured[name] = float(values.mean())
+        measured[f"{name}_error"] = float(values.std(ddof=1) / np.sqrt(nets))
     return measured | theory | {"H_theory": path["ntk"][-1]}
 
 

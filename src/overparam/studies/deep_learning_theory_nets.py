@@ -156,7 +156,7 @@ class SGD:
         if self.clip is not None:
             norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
             factor = (self.clip / norms).clamp(max=1.0)[:, None, None]
-            gradients = torch._foreach_mul(gradients, [factor] * len(gradients))
+            gradients = list(torch._foreach_mul(gradients, [factor] * len(gradients)))
         torch._foreach_mul_(self.velocity, self.momentum)
         torch._foreach_add_(self.velocity, gradients)
         torch._foreach_sub_(self.parameters, torch._foreach_mul(self.velocity, self.rates))
