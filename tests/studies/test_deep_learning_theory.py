@@ -10,6 +10,7 @@ from overparam.evidence import cells
 from overparam.evidence.scale import FULL, QUICK, SMOKE
 from overparam.studies import deep_learning_theory as claims
 from overparam.studies import deep_learning_theory_aspect as aspect
+from overparam.studies import deep_learning_theory_rates as rates
 from overparam.studies import deep_learning_theory_scaling as scaling
 from overparam.studies.reproducing import reproduce
 
@@ -98,7 +99,7 @@ def planted(**wrong):
 
 
 def verdicts(monkeypatch, claim, scale=QUICK, **wrong):
-    for module in (claims, aspect, scaling):
+    for module in (claims, aspect, rates, scaling):
         monkeypatch.setattr(module, "run", planted(**wrong))
     parts = claims.study.claims[claim].measure(scale)
     return {name: str(part.verdict) for name, part in parts.items()}

@@ -44,13 +44,25 @@ from overparam.studies.deep_learning_theory_cells import (
     residual_moments,
 )
 from overparam.studies.deep_learning_theory_kernel_cells import fitted_nets
+from overparam.studies.deep_learning_theory_random import (
+    beside_theory,
+    by_layer,
+    collapse,
+    ratios_to_theory,
+)
+from overparam.studies.deep_learning_theory_rates import (
+    GLOBAL,
+    LAYERWISE,
+    deep_nets,
+    losses_by_rate,
+    rate_sweeps,
+)
 from overparam.studies.deep_learning_theory_scaling import (
     against_width,
     exponents,
     fits,
     share_spread,
 )
-from overparam.studies.deep_learning_theory_training_cells import trained_nets
 from overparam.studies.study import Study
 from overparam.theory.depth_to_width import optimal_aspect_ratio
 from overparam.theory.initialization import criticality
@@ -59,7 +71,6 @@ from overparam.theory.signal_recursion import signal_propagation
 study = Study("deep-learning-theory")
 
 CRITICAL = ["relu", "tanh", "gelu", "swish"]
-TOLERANCE = 0.03  # C1: relative, where standard errors are smaller
 SMALL_RATIO = 0.1  # C2: depth / width up to which an ensemble can measure E G^2 to 5 %
 VALUES = {  # C4: C_b and C_W by adaptive quadrature, all digits sure
     "relu": (0.0, 2.0),
@@ -67,8 +78,6 @@ VALUES = {  # C4: C_b and C_W by adaptive quadrature, all digits sure
     "gelu": (0.17292239, 1.98305826),
     "swish": (0.55514317, 1.98800468),
 }
-GLOBAL = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # C8: rates half a decade apart
-LAYERWISE = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SKIP = 0.9  # C9, C10: xi^2 of a strong skip
 WITHIN = 4.0  # C9: the optimum is an order of magnitude
 
@@ -87,32 +96,11 @@ def layer_to_layer_equations(scale: Scale) -> dict[str, Evidence]:
         seed=scale.seeds,
     )
     table = run(random_nets, axes)
-    rows = []
-    for quantity in (*(f"K_{layer}" for layer in shown), "H"):
-        for (name,), group in table.group_by("activation", maintain_order=True):
-            theory, mean = group[f"{quantity}_theory"][0], group[quantity].to_numpy().mean()
-            error = np.sqrt((group[f"{quantity}_error"].to_numpy() ** 2).sum()) / group.height
-            allowed = max(3 * error, TOLERANCE * theory)
-            rows.append((name, quantity, theory, mean, error, abs(mean - theory) / allowed))
-    columns = ["activation", "quantity", "theory", "measured", "standard_error", "of_tolerance"]
-    found = pl.DataFrame(rows, schema=columns, orient="row")
-    picture = curve(
-        found.with_columns(label=pl.format("{} {}", "activation", "quantity")).with_columns(
-            ratio=pl.col("measured") / pl.col("theory"),
-            low=(pl.col("measured") - 3 * pl.col("standard_error")) / pl.col("theory"),
-            high=(pl.col("measured") + 3 * pl.col("standard_error")) / pl.col("theory"),
-        ),
-        "quantity",
-        "ratio",
-        color="activation",
-        low="low",
-        high="high",
-        y_title="measured / theory, 3 standard errors",
-    )
+    found = beside_theory(table, [*(f"K_{layer}" for layer in shown), "H"])
     label = "worst |measured - theory| over the larger of 3 standard errors and 3 %"
     worst = exact_statistic(found["of_tolerance"].to_numpy().max(), label)
     note = f"Standard errors are of {nets * len(scale.seeds)} nets of width {width}."
-    return judged(found, picture, {"K and H": (worst, at_most(1), note)})
+    return judged(found, ratios_to_theory(found), {"K and H": (worst, at_most(1), note)})
 
 
 @study.claim("C2", minutes={"quick": 1, "full": 6})
@@ -130,34 +118,10 @@ def nearly_gaussian(scale: Scale) -> dict[str, Evidence]:
         seed=ensembles,
     )
     table = run(metric_moments, axes)
-    parts = []
-    for layer in layers:
-        names = {f"{name}_{layer}": name for name in ("measured", "theory")}
-        part = table.select("activation", "width", "seed", *names).rename(names)
-        parts.append(part.with_columns(layer=pl.lit(layer), ratio=(layer - 1) / pl.col("width")))
-    long = pl.concat(parts)
+    long = by_layer(table, layers)
     small = long.filter(pl.col("ratio") <= SMALL_RATIO + 1e-9).with_columns(
         error=pl.col("measured") / pl.col("theory") - 1,
         place=pl.format("{} {} {}", "activation", "width", "layer"),
-    )
-    picture = curve(
-        seed_means(
-            long.with_columns(
-                excess=pl.col("measured") / pl.col("width"),
-                net=pl.format("{}, n = {}", "activation", "width"),
-            ).sort("net", "layer"),
-            "excess",
-            ["net", "ratio"],
-        ),
-        "ratio",
-        "excess",
-        color="net",
-        low="low",
-        high="high",
-        log_x=True,
-        log_y=True,
-        x_title="depth / width",
-        y_title="V / (n K^2)",
     )
     found: dict[str, tuple[Statistic, Region, str]] = {}
     for name, region in (("linear", 0.05), ("relu", 0.05), ("tanh", 0.06)):
@@ -166,7 +130,7 @@ def nearly_gaussian(scale: Scale) -> dict[str, Evidence]:
         allowed = between(-region, region)
         worst = worst_interval(errors, allowed, f"worst relative distance from the {kind}")
         found[f"{name}: {kind}, r <= {SMALL_RATIO:g}"] = (worst, allowed, "")
-    return judged(long, picture, found)
+    return judged(long, collapse(long), found)
 
 
 @study.claim("C3", minutes={"quick": 1, "full": 5})
@@ -181,30 +145,7 @@ def criticality_keeps_gradients(scale: Scale) -> dict[str, Evidence]:
         activation=CRITICAL, factor=factors, layers=layers, width=width, nets=nets, seed=ensembles
     )
     table = run(gradient_ratio, axes)
-    small = {"source": "digits", "parts": fixed((300, 100, 500)), "width": 16, "epochs": 1}
-    whole = {
-        "source": "fashion-mnist",
-        "parts": fixed((4000, 1000, 2000)),
-        "width": 64,
-        "epochs": 4,
-    }
-    cost = scale.pick(smoke=small, quick=whole, full=whole)
-    trained = run(
-        trained_nets,
-        grid(
-            activation=["relu", "tanh"],
-            factor=factors,
-            layers=scale.pick(smoke=6, quick=50, full=50),
-            rates=fixed(scale.pick(smoke=(0.03,), quick=(0.01, 0.03, 0.1), full=(0.01, 0.03, 0.1))),
-            residual=0.0,
-            layerwise=False,
-            batch=100,
-            momentum=0.9,
-            clip=1.0,
-            seed=batched(scale.seeds),
-            **cost,
-        ),
-    ).drop("train_losses")
+    trained = deep_nets(scale, factors)
     accuracy = {
         key: by_seed(trained.filter(activation=key[0], factor=key[1]), "accuracy", "factor")[:, 0]
         for key in ((name, f) for name in ("relu", "tanh") for f in (0.8, 1.0, 1.25))
@@ -299,16 +240,10 @@ def universality_classes(scale: Scale) -> dict[str, Evidence]:
     )
     label = "of softplus and sigmoid, how many have no critical point"
     parts["softplus, sigmoid: none"] = (exact_statistic(without, label), at_least(2), "")
-    log_spaced = np.unique(np.geomspace(1, depth, 40).astype(int))
-    picture = curve(
-        table.filter(pl.col("layer").is_in(log_spaced.tolist())),
-        "layer",
-        "K",
-        color="start",
-        log_x=True,
-        log_y=True,
-    )
-    return judged(table, picture, parts)
+    log_spaced = np.unique(np.geomspace(1, depth, 40).astype(int)).tolist()
+    shown = table.filter(pl.col("layer").is_in(log_spaced))
+    picture = curve(shown, "layer", "K", color="start", log_x=True, log_y=True)
+    return judged(shown, picture, parts)
 
 
 @study.claim("C5", minutes={"quick": 1.5, "full": 8})
@@ -331,7 +266,7 @@ def equations_describe_trained_nets(scale: Scale) -> dict[str, Evidence]:
     """A trained net is what its own start and the infinite-width kernel predict, up to an error
     that falls with the width."""
     widths = scale.pick(smoke=[8, 16], quick=[32, 64, 128, 256, 512], full=[32, 64, 128, 256, 512])
-    members = range(scale.pick(smoke=2, quick=6, full=12))
+    members = range(scale.pick(smoke=2, quick=12, full=20))
     rows = scale.pick(smoke=6, quick=16, full=16)
     axes = grid(
         activation="relu",
@@ -375,61 +310,9 @@ def equivalence_principle(scale: Scale) -> dict[str, Evidence]:
     label = "coefficient of variation of the layers' shares of H, worst of L = 20, 40, 80"
     even = exact_statistic(max(spread.values()), label)
     parts = {"(a) tanh: equal shares": (even, less_than(0.05), "")}
-    names = scale.pick(smoke=["tanh"], quick=["tanh"], full=["tanh", "relu"])
-    depths = scale.pick(smoke=[2, 4], quick=[5, 20, 40], full=[5, 20, 40])
-    small = {"source": "digits", "parts": fixed((300, 100, 500)), "width": 16, "epochs": 1}
-    whole = {"source": "fashion-mnist", "parts": fixed((2000, 500, 500)), "width": 64, "epochs": 4}
-    cost = scale.pick(smoke=small, quick=whole, full=whole)
-    tables, losses = [], {}
-    for layerwise, rates in ((False, GLOBAL), (True, LAYERWISE)):
-        axes = grid(
-            activation=names,
-            layers=depths,
-            layerwise=layerwise,
-            rates=fixed(rates),
-            factor=1.0,
-            residual=0.0,
-            batch=100,
-            momentum=0.0,
-            clip=None,
-            seed=batched(scale.seeds),
-            **cost,
-        )
-        found = run(trained_nets, axes)
-        values = np.array(found["train_losses"].to_list())
-        losses[layerwise] = values.reshape(len(names), len(depths), len(scale.seeds), len(rates))
-        keys = found.select("activation", "layers", "seed")
-        scheme = pl.lit("layer-wise" if layerwise else "global").alias("scheme")
-        tables += [
-            keys.with_columns(scheme, rate=pl.lit(rate), train_loss=pl.Series(values[:, i]))
-            for i, rate in enumerate(rates)
-        ]
-    for i, name in enumerate(names):
-        best = {key: each[i].argmin(axis=-1) for key, each in losses.items()}  # depths, seeds
-        moves = {key: np.ptp(each, axis=0) for key, each in best.items()}
-        least = {key: each[i].min(axis=-1) for key, each in losses.items()}
-        behind = (least[True] - least[False]).T
-        optimum = "best rates by depth: " + "; ".join(
-            f"{'layer-wise' if key else 'global'} "
-            + ", ".join(f"{(LAYERWISE if key else GLOBAL)[round(b)]:g}" for b in each.mean(axis=1))
-            for key, each in best.items()
-        )
-        label = "half-decades by which the best rate moves over the depths"
-        worst = worst_interval(behind, at_most(0), "train loss minus that of one rate, worst depth")
-        parts |= {
-            f"(b) {name}: layer-wise optimum stays": (
-                t_statistic(moves[True], label),
-                at_most(1),
-                optimum,
-            ),
-            f"(b) {name}: global optimum moves": (
-                t_statistic(moves[False], label),
-                at_least(2),
-                "",
-            ),
-            f"(c) {name}: trains at least as well": (worst, at_most(0), ""),
-        }
-    table = pl.concat(tables)
+    table = rate_sweeps(scale)
+    for name in table["activation"].unique(maintain_order=True):
+        parts |= rate_parts(table, name)
     named = table.with_columns(net=pl.format("{} {}, L = {}", "activation", "scheme", "layers"))
     picture = curve(
         seed_means(named.filter(pl.col("train_loss") < 4), "train_loss", ["net", "rate"]),
@@ -441,6 +324,29 @@ def equivalence_principle(scale: Scale) -> dict[str, Evidence]:
         y_title="train loss, nats",
     )
     return judged(table, picture, parts)
+
+
+def rate_parts(table: pl.DataFrame, name: str) -> dict[str, tuple[Statistic, Region, str]]:
+    """Parts (b) and (c) of C8 for one activation, from `rate_sweeps`."""
+    schemes = {"global": GLOBAL, "layer-wise": LAYERWISE}
+    losses = {scheme: losses_by_rate(table, name, scheme) for scheme in schemes}
+    best = {scheme: each.argmin(axis=-1) for scheme, each in losses.items()}  # depths, seeds
+    listed = [
+        f"{scheme} " + ", ".join(f"{rates[round(b)]:g}" for b in best[scheme].mean(axis=1))
+        for scheme, rates in schemes.items()
+    ]
+    label = "half-decades by which the best rate moves over the depths"
+    stays, moves = (
+        t_statistic(np.ptp(best[scheme], axis=0), label) for scheme in ("layer-wise", "global")
+    )
+    behind = (losses["layer-wise"].min(axis=-1) - losses["global"].min(axis=-1)).T
+    worst = worst_interval(behind, at_most(0), "train loss minus that of one rate, worst depth")
+    note = f"Best rates by depth: {'; '.join(listed)}."
+    return {
+        f"(b) {name}: layer-wise optimum stays": (stays, at_most(1), note),
+        f"(b) {name}: global optimum moves": (moves, at_least(2), ""),
+        f"(c) {name}: trains at least as well": (worst, at_most(0), ""),
+    }
 
 
 @study.claim("C9", minutes={"quick": 5, "full": 20})

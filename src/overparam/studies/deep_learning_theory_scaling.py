@@ -20,7 +20,7 @@ from overparam.training.layerwise_rates import layer_factors
 def fits(scale: Scale) -> pl.DataFrame:
     """Nets of both activations, trained with a step and with a quarter of it (C5, C7).
 
-    Six nets a setting at quick scale already: exponents of single nets are noisy, and small nets
+    Twelve nets a setting at quick scale already: exponents of single nets are noisy, and small nets
     are cheap.
     """
     axes = grid(
@@ -30,7 +30,7 @@ def fits(scale: Scale) -> pl.DataFrame:
         rows=scale.pick(smoke=6, quick=16, full=16),
         test_rows=64,
         quarter=True,
-        seed=batched(range(scale.pick(smoke=2, quick=6, full=10))),
+        seed=batched(range(scale.pick(smoke=2, quick=12, full=12))),
     )
     return run(fitted_nets, axes)
 
