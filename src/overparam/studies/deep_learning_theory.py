@@ -82,7 +82,7 @@ SKIP = 0.9  # C9, C10: xi^2 of a strong skip
 WITHIN = 4.0  # C9: the optimum is an order of magnitude
 
 
-@study.claim("C1", minutes={"quick": 0.2, "full": 2})
+@study.claim("C1", minutes={"quick": 0.1})
 def layer_to_layer_equations(scale: Scale) -> dict[str, Evidence]:
     """Recursions from layer to layer give the kernel and the tangent kernel of real nets."""
     width, layers, nets = scale.pick(smoke=(32, 6, 4), quick=(256, 15, 20), full=(512, 30, 100))
@@ -103,7 +103,7 @@ def layer_to_layer_equations(scale: Scale) -> dict[str, Evidence]:
     return judged(found, ratios_to_theory(found), {"K and H": (worst, at_most(1), note)})
 
 
-@study.claim("C2", minutes={"quick": 1, "full": 6})
+@study.claim("C2", minutes={"quick": 0.8})
 def nearly_gaussian(scale: Scale) -> dict[str, Evidence]:
     """Preactivations are nearly Gaussian; depth over width sets how far from it they are."""
     ensembles = range(scale.pick(smoke=2, quick=12, full=20))
@@ -133,7 +133,7 @@ def nearly_gaussian(scale: Scale) -> dict[str, Evidence]:
     return judged(long, collapse(long), found)
 
 
-@study.claim("C3", minutes={"quick": 1, "full": 5})
+@study.claim("C3", minutes={"quick": 3})
 def criticality_keeps_gradients(scale: Scale) -> dict[str, Evidence]:
     """Critical initialisation solves exploding and vanishing gradients, and deep nets train."""
     factors = scale.pick(
@@ -196,7 +196,7 @@ def criticality_keeps_gradients(scale: Scale) -> dict[str, Evidence]:
     return judged(both, picture, parts)
 
 
-@study.claim("C4", minutes={"quick": 0.1, "full": 0.1})
+@study.claim("C4", minutes={"quick": 0.1})
 def universality_classes(scale: Scale) -> dict[str, Evidence]:
     """Activations fall into classes by how the kernel behaves at criticality: it stays, falls like
     one over the depth, or is held at a point."""
@@ -246,7 +246,7 @@ def universality_classes(scale: Scale) -> dict[str, Evidence]:
     return judged(shown, picture, parts)
 
 
-@study.claim("C5", minutes={"quick": 1.5, "full": 8})
+@study.claim("C5", minutes={"quick": 3})
 def representation_learning_grows(scale: Scale) -> dict[str, Evidence]:
     """Finite nets learn representations, the more the larger depth over width: the tangent kernel
     moves in proportion to about L / n."""
@@ -261,7 +261,7 @@ def representation_learning_grows(scale: Scale) -> dict[str, Evidence]:
     return judged(table, against_width(table, "kernel_change", title), parts)
 
 
-@study.claim("C6", minutes={"quick": 0.5, "full": 2})
+@study.claim("C6", minutes={"quick": 0.6})
 def equations_describe_trained_nets(scale: Scale) -> dict[str, Evidence]:
     """A trained net is what its own start and the infinite-width kernel predict, up to an error
     that falls with the width."""
@@ -284,7 +284,7 @@ def equations_describe_trained_nets(scale: Scale) -> dict[str, Evidence]:
     return judged(table, against_width(table, "from_theory", title), {"error / width": part})
 
 
-@study.claim("C7", minutes={"quick": 0.1, "full": 0.1})
+@study.claim("C7", minutes={"quick": 0.1})
 def algorithm_dependence_vanishes(scale: Scale) -> dict[str, Evidence]:
     """What a net has learnt depends on the step size of gradient descent only at finite width."""
     table = fits(scale)
@@ -299,7 +299,7 @@ def algorithm_dependence_vanishes(scale: Scale) -> dict[str, Evidence]:
     return judged(table, against_width(table, "from_quarter", title), {"tanh: in width": part})
 
 
-@study.claim("C8", minutes={"quick": 1, "full": 5})
+@study.claim("C8", minutes={"quick": 1.2})
 def equivalence_principle(scale: Scale) -> dict[str, Evidence]:
     """With the layer-wise learning rates every layer contributes alike to the tangent kernel, and
     one global rate serves nets of any depth.
@@ -349,7 +349,7 @@ def rate_parts(table: pl.DataFrame, name: str) -> dict[str, tuple[Statistic, Reg
     }
 
 
-@study.claim("C9", minutes={"quick": 5, "full": 20})
+@study.claim("C9", minutes={"quick": 5})
 def optimal_aspect_ratio_of_trained_nets(scale: Scale) -> dict[str, Evidence]:
     """Depth over width governs how well a net does, with an optimum; skips push it to larger
     depth.
@@ -412,7 +412,7 @@ def optimal_aspect_ratio_of_trained_nets(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts)
 
 
-@study.claim("C10", minutes={"quick": 0.8, "full": 8})
+@study.claim("C10", minutes={"quick": 1})
 def residual_connections(scale: Scale) -> dict[str, Evidence]:
     """Residual connections push the depth at which nets fluctuate."""
     ensembles = range(scale.pick(smoke=2, quick=6, full=10))
