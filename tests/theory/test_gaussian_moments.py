@@ -64,6 +64,15 @@ def test_relu_halves_the_variance_exactly():
     np.testing.assert_allclose(by_quadrature.second, K / 2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["tanh", "gelu", "elu", "relu"])
+def test_vanishing_signals_go_on_vanishing(name):
+    K = np.array([1e-12, 1e-30, 1e-100])
+    second = gaussian_moments(name, K).second
+    np.testing.assert_allclose(second / K, second[0] / K[0], rtol=1e-4)
+    assert gaussian_moments(name, 0.0).second == 0
+    assert gaussian_moments("sigmoid", 0.0).second == pytest.approx(0.25)
+
+
 def test_limits_at_zero_and_shapes():
     found = gaussian_moments("gelu", np.zeros((2, 3)))
     assert found.slope.shape == (2, 3)

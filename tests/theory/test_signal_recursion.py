@@ -62,13 +62,15 @@ def test_the_map_is_the_recursion_at_every_point(name):
     for i, weights in enumerate(C_W):
         for j, biases in enumerate(C_b):
             table = signal_propagation(name, weights, biases, 50, 1.0)
-            np.testing.assert_allclose(found.K[i, j], table["K"], rtol=1e-6)
+            np.testing.assert_allclose(found.K[i, j], table["K"], rtol=1e-5)
             growth = np.concatenate([[0], np.log(table["chi_perp"].to_numpy()[:-1]).cumsum()])
             np.testing.assert_allclose(found.log_gradient[i, j], growth, atol=1e-5)
 
 
 def test_the_map_goes_on_beyond_its_table():
     found = criticality_map("relu", [0.2, 8.0], [0.0], 60, 1.0)
+    vanishing = criticality_map("tanh", [0.2], [0.0], 100, 1.0).K[0, 0]
+    np.testing.assert_allclose(vanishing[60:], vanishing[60] * 0.2 ** np.arange(40), rtol=1e-5)
     exact = np.outer([0.2, 8.0], np.ones(60)) * (np.array([[0.1], [4.0]]) ** np.arange(60))
     np.testing.assert_allclose(found.K[:, 0], exact, rtol=1e-4)
 

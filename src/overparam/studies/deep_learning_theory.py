@@ -468,8 +468,18 @@ def judged(
     picture: dict[str, Any],
     parts: Mapping[str, tuple[Statistic, Region, str]],
 ) -> dict[str, Evidence]:
-    """Evidence of every part: statistic, region, note; a part without interval is exact."""
+    """Evidence of every part: statistic, region, note; a part without interval is exact.
+
+    The parts of a claim share one table. It stays with the first, or results would hold it often.
+    """
     return {
-        name: Evidence(table, statistic, region, picture, statistic.interval is None, note)
-        for name, (statistic, region, note) in parts.items()
+        name: Evidence(
+            table.clear() if place else table,
+            statistic,
+            region,
+            picture,
+            statistic.interval is None,
+            note,
+        )
+        for place, (name, (statistic, region, note)) in enumerate(parts.items())
     }

@@ -25,7 +25,7 @@ from overparam.theory.elementwise import Activation, Elementwise, elementwise
 _REACH = 10.0  # standard deviations; what lies beyond weighs 1e-23
 _WIDEST = 0.4  # of a panel; towards 0 each is 1 / sqrt(2) of the one outside it, down to 1e-5
 _NODES = 12  # a panel
-_SMALLEST = 1e-14  # stands for K = 0, where slopes are limits
+_SMALLEST = 1e-10  # stands for K = 0 in slopes, which are limits there
 _BLOCK = 2_000_000  # function values held at once
 
 
@@ -90,7 +90,7 @@ def gaussian_moments(activation: Activation, K: npt.ArrayLike) -> GaussianMoment
         second, fourth = slope_moments(s.slopes)
         level = np.full(K.shape, second)
         return GaussianMoments(second * K, level, level, 3 * fourth * K**2)
-    flat = np.maximum(K.ravel(), _SMALLEST)
+    flat = K.ravel()
     step = _BLOCK // gaussian_rule()[0].size
     blocks = [_integrated(s, flat[i : i + step]) for i in range(0, flat.size, step)]
     joined = (np.concatenate(column).reshape(K.shape) for column in zip(*blocks, strict=True))
@@ -105,11 +105,10 @@ def slope_moments(slopes: tuple[float, float]) -> tuple[float, float]:
 
 def _integrated(s: Elementwise, K: np.ndarray) -> tuple[np.ndarray, ...]:
     u, w = gaussian_rule()
-    z = np.sqrt(K)[:, None] * u
-    square = s.function(z) ** 2
-    return (
-        square @ w,
-        (square @ (w * (u**2 - 1))) / (2 * K),
-        s.derivative(z) ** 2 @ w,
-        square**2 @ w,
-    )
+    square = s.function(np.sqrt(K)[:, None] * u) ** 2
+    second, fourth = square @ w, square**2 @ w
+    if K.min() < _SMALLEST:
+        K = np.maximum(K, _SMALLEST)
+        square = s.function(np.sqrt(K)[:, None] * u) ** 2
+    slope = (square @ (w * (u**2 - 1))) / (2 * K)
+    return second, slope, s.derivative(np.sqrt(K)[:, None] * u) ** 2 @ w, fourth

@@ -113,7 +113,7 @@ def criticality_map(
     """Run the recursion for every pair of variances at once.
 
     g and <s'^2> are tabulated once on a grid of log K and interpolated, so that a map of 200 x 200
-    x 50 takes well under a second; relative errors are about 1e-7.
+    x 50 takes under a second; relative errors are below 1e-5, far below where K is of order 1.
 
     Parameters
     ----------
