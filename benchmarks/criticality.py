@@ -48,13 +48,13 @@ def map_by_loop(C_W: np.ndarray, C_b: np.ndarray, depth: int) -> np.ndarray:
 
 def race_maps(pairs: int, quick: bool) -> None:
     # Variances at which K stays below 10: beyond, Gauss-Hermite is wrong in the fourth digit.
-    small = np.linspace(0.5, 1.9, 20), np.linspace(0.0, 0.3, 20)
+    small = np.linspace(0.5, 1.9, 40), np.linspace(0.0, 0.3, 40)
     race(
         lambda: criticality_map("gelu", *small, 50).K,
         lambda: map_by_loop(*small, 50),
         agree={"rtol": 1e-6},
         pairs=pairs,
-        name="map 20 x 20 x 50, GELU, over a loop",
+        name="map 40 x 40 x 50, GELU, over a loop",
     )
     if not quick:
         full = np.linspace(0.5, 3, 200), np.linspace(0, 1, 200)

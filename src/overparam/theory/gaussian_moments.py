@@ -105,10 +105,13 @@ def slope_moments(slopes: tuple[float, float]) -> tuple[float, float]:
 
 def _integrated(s: Elementwise, K: np.ndarray) -> tuple[np.ndarray, ...]:
     u, w = gaussian_rule()
-    square = s.function(np.sqrt(K)[:, None] * u) ** 2
+    z = np.sqrt(K)[:, None] * u
+    square = s.function(z) ** 2
     second, fourth = square @ w, square**2 @ w
-    if K.min() < _SMALLEST:
-        K = np.maximum(K, _SMALLEST)
-        square = s.function(np.sqrt(K)[:, None] * u) ** 2
+    small = K < _SMALLEST
+    if small.any():
+        K = np.where(small, _SMALLEST, K)
+        z[small] = np.sqrt(_SMALLEST) * u
+        square[small] = s.function(z[small]) ** 2
     slope = (square @ (w * (u**2 - 1))) / (2 * K)
-    return second, slope, s.derivative(np.sqrt(K)[:, None] * u) ** 2 @ w, fourth
+    return second, slope, s.derivative(z) ** 2 @ w, fourth

@@ -25,8 +25,8 @@ from scipy.interpolate import CubicSpline
 from overparam.theory.elementwise import Activation, elementwise
 from overparam.theory.gaussian_moments import gaussian_moments
 
-_LOG_RANGE = (-35.0, 35.0)  # of log K in the tables of `criticality_map`
-_LOG_STEP = 0.02  # a cubic spline is then good to 1e-8
+_LOG_RANGE = (-35.0, 30.0)  # of log K in the tables of `criticality_map`
+_LOG_STEP = 0.05  # a cubic spline is then good to 1e-8
 
 
 def signal_propagation(
