@@ -90,7 +90,7 @@ def test_rates_by_layer_divide_by_the_fan_in():
     assert [each.flatten().tolist() for each in stack.rates(eta, None)] == [[1.0, 10.0]] * 8
 
 
-@pytest.mark.parametrize("clip", [None, 0.05])
+@pytest.mark.parametrize("clip", [None, 0.05, 100.0])
 def test_training_is_that_of_torch(clip):
     stack, x = nets("tanh"), inputs(rows=12)
     y = torch.arange(24).reshape(2, 12) % 3

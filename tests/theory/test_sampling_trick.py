@@ -9,12 +9,20 @@ from overparam.theory.sampling_trick import sample_preactivations
 from overparam.theory.signal_recursion import signal_propagation
 
 
-@pytest.mark.parametrize(("name", "C_W", "nu"), [("linear", 1.0, 2.0), ("relu", 2.0, 5.0)])
+@pytest.mark.parametrize(
+    ("name", "C_W", "nu"),
+    [
+        ("linear", 1.0, 2.0),
+        ("relu", 2.0, 5.0),
+        (torch.nn.LeakyReLU(0.5), 1.6, 3 * 0.53125 / 0.625**2 - 1),
+    ],
+)
 def test_second_moments_of_scale_invariant_nets_are_an_exact_power(name, C_W, nu):
     n, depth = 100, 8
     G = sample_preactivations(name, C_W, 0.0, n, depth, 20_000, K0=0.7)
     for layer in range(1, depth):
         g = G[:, layer]
+        assert abs(g.mean() / (0.7 * C_W) - 1) < 4 * g.std() / g.mean() / np.sqrt(len(g))
         ratio = (g**2).mean() / g.mean() ** 2
         error = (g**2 / g.mean() ** 2 - 2 * ratio * g / g.mean()).std() / np.sqrt(len(g))
         assert abs(ratio - (1 + nu / n) ** layer) < 3 * error
