@@ -54,7 +54,7 @@ def critical_(
     Examples
     --------
     >>> net = nn.Sequential(nn.Linear(100, 400), nn.ReLU(), nn.Linear(400, 400))
-    >>> round(float(critical_(net, "relu")[2].weight.var() * 400), 1)
+    >>> round(float(critical_(net, "relu")[2].weight.detach().var() * 400), 1)
     2.0
     """
     critical = critical_point(activation)

@@ -191,7 +191,7 @@ def criticality_keeps_gradients(scale: Scale) -> dict[str, Evidence]:
         low="low",
         high="high",
         x_title="C_W over its critical value",
-        y_title="log10 of the squared gradient, first over last hidden layer",
+        y_title="log10 of squared gradient, first / last",
     )
     return judged(both, picture, parts)
 
@@ -468,18 +468,13 @@ def judged(
     picture: dict[str, Any],
     parts: Mapping[str, tuple[Statistic, Region, str]],
 ) -> dict[str, Evidence]:
-    """Evidence of every part: statistic, region, note; a part without interval is exact.
+    """Evidence for each part (statistic, region, note); table and picture stand with the first.
 
-    The parts of a claim share one table. It stays with the first, or results would hold it often.
+    A part without an interval is exact.
     """
-    return {
-        name: Evidence(
-            table.clear() if place else table,
-            statistic,
-            region,
-            picture,
-            statistic.interval is None,
-            note,
-        )
-        for place, (name, (statistic, region, note)) in enumerate(parts.items())
-    }
+    found: dict[str, Evidence] = {}
+    for name, (statistic, region, note) in parts.items():
+        rows, figure = (table.clear(), None) if found else (table, picture)
+        exact = statistic.interval is None
+        found[name] = Evidence(rows, statistic, region, figure, exact, note)
+    return found
