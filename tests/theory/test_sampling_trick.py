@@ -85,6 +85,22 @@ def test_a_seed_repeats_and_the_first_nets_do_not_depend_on_how_many_follow():
     np.testing.assert_array_equal(more[:100], few)
 
 
+@pytest.mark.parametrize("residual", [0.5, 0.9])
+def test_residual_linear_nets_follow_their_exact_recursion(residual):
+    # Given z: E z_i'^2 z_j'^2 = (x z_i^2 + G)(x z_j^2 + G) with x = xi^2, G = (1 - x) mean z^2.
+    n, depth, x = 40, 10, residual
+    pair, fourth = 1.0, 3.0
+    for _ in range(depth - 1):
+        square = pair * (n - 1) / n + fourth / n  # E (mean z^2)^2
+        pair = x**2 * pair + (1 - x**2) * square
+        fourth = x**2 * fourth + (6 * x * (1 - x) + 3 * (1 - x) ** 2) * square
+    found = sample_preactivations(
+        "linear", 1 - x, 0.0, n, depth, 40_000, K0=1 / (1 - x), residual=x
+    )
+    for values, expected in ((found.pair[:, -1], pair), (found.mean_square[:, -1], 1.0)):
+        assert abs(values.mean() - expected) < 4 * values.std() / np.sqrt(len(values))
+
+
 def test_the_pair_statistic_is_the_mean_over_pairs_of_neurons():
     found = sample_preactivations("relu", 0.5, 0.0, 2, 3, 200, K0=2.0, residual=0.5)
     assert found.pair.shape == found.mean_square.shape == (200, 3)
