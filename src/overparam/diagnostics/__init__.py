@@ -9,6 +9,7 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.neighbour_overlap import label_overlap
@@ -17,10 +18,12 @@ from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
     "CoordinateCheck",
+    "InitReport",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
     "brier",
+    "check_initialization",
     "classwise_ece",
     "coordinate_check",
     "ece",

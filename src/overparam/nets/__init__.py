@@ -1,6 +1,8 @@
 """Networks, layers, parametrisations and initialisations."""
 
+from overparam.nets import init
 from overparam.nets.convnet import ConvNet
+from overparam.nets.init import critical_
 from overparam.nets.mlp import MLP
 from overparam.nets.number_embeddings import PeriodicEmbedding, PiecewiseEmbedding
 from overparam.nets.robust_scaling import SmoothRobustScaling
@@ -13,4 +15,6 @@ __all__ = [
     "PiecewiseEmbedding",
     "SmoothRobustScaling",
     "TabularNet",
+    "critical_",
+    "init",
 ]

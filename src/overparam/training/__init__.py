@@ -3,6 +3,7 @@
 from overparam.training.callbacks import Callback, LiveStack
 from overparam.training.ensemble import Ensemble
 from overparam.training.history import History
+from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "LiveStack",
     "MixupClassifier",
     "MixupTransform",
+    "layerwise_learning_rates",
     "mixup_batch",
 ]
