@@ -76,15 +76,15 @@ def test_a_deep_linear_net_has_a_known_ntk(X):
 def test_wide_nets_come_to_the_kernel_like_one_over_root_width(X):
     X = X[:6]
     exact = fully_connected("relu", 2, 2.0, 0.1)(X)
-    rms = {}
-    for width in (32, 512):
-        squares = [
-            np.square(finite_ntk(X, width, 2, 2.0, 0.1, seed) - exact).mean() for seed in range(60)
-        ]
-        rms[width] = np.sqrt(np.mean(squares))
+    finite = {
+        width: np.stack([finite_ntk(X, width, 2, 2.0, 0.1, seed) for seed in range(60)])
+        for width in (32, 512)
+    }
+    rms = {width: np.sqrt(np.square(ntk - exact).mean()) for width, ntk in finite.items()}
     # 16 times the width: a quarter of the error; 60 seeds know each to about 15 %.
     assert 2.8 < rms[32] / rms[512] < 5.6
-    assert rms[512] < 0.15 * np.abs(exact).mean()
+    mean, error = finite[512].mean(0), finite[512].std(0) / np.sqrt(60)
+    assert (np.abs(mean - exact) < 4.5 * error).all()
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf", "sin", "gelu", "h_2", "h_3", "leaky_relu"])

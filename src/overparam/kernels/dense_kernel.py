@@ -17,13 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from overparam.kernels.gaussian_moments import Joint, Moments, Pair, named_moments
+from overparam.kernels.gaussian_quadrature import Quadrature
 from overparam.kernels.infinite_kernel import Kernel, Rows, TileFunction
 
 Activation = str | Moments | Callable[[Tensor], Tensor]
@@ -97,7 +98,9 @@ def resolve_activation(activation: Activation) -> Moments:
     if isinstance(activation, str):
         return named_moments(activation)
     if hasattr(activation, "joint"):
-        return activation  # type: ignore[return-value]
+        return cast(Moments, activation)
+    if callable(activation):
+        return Quadrature(activation)
     raise ValueError(
         f"activation must be a name, a callable of tensors or Moments; got {activation!r}."
     )
@@ -116,7 +119,8 @@ def fully_connected(
     activation : str, Moments or callable
         "relu", "leaky_relu", "erf", "sin", "gelu", "linear", "h_1" ... (normalised Hermite
         polynomials) in closed form; `gaussian_moments.LeakyReLU(0.2)` for another slope; any
-        elementwise function of a tensor by quadrature.
+        elementwise function of a tensor by quadrature (`gaussian_quadrature.Quadrature` names kinks
+        elsewhere than at 0).
     depth : int
         Number of hidden layers, >= 0. The linear read-out comes on top.
     weight_variance, bias_variance : float
