@@ -17,12 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from overparam.kernels.compiled_layers import LayerFunction, compiled_layers
 from overparam.kernels.gaussian_moments import Joint, Moments, Pair, named_moments
 from overparam.kernels.gaussian_quadrature import Quadrature
 from overparam.kernels.infinite_kernel import Kernel, Rows, TileFunction
@@ -70,16 +72,21 @@ class FullyConnected:
             ntk = nngp + self.weight_variance * slope * ntk
         return nngp, ntk
 
-    def tile_function(self, rows: Rows, others: Rows) -> TileFunction:
+    def tile_function(self, rows: Rows, others: Rows, compiled: bool) -> TileFunction:
         """Fix what each layer's moments need to know of the range of variances."""
         joints = []
         for layer in range(self.depth):
             both = torch.cat([rows.variances[:, layer], others.variances[:, layer]])
             joints.append(self.moments.joint(float(both.min()), float(both.max())))
 
+        layers: LayerFunction = partial(self.layers, joints)
+        if compiled and self.depth and self.moments.key is not None:
+            key = (self.moments.key, self.depth, self.weight_variance, self.bias_variance)
+            layers = compiled_layers((*key, rows.inputs.dtype), layers, self.depth)
+
         def tile(a: Rows, b: Rows) -> Pair:
             first = torch.addmm(a.inputs.new_tensor(self.bias_variance), a.inputs, b.inputs.T)
-            return self.layers(joints, first, a.variances, b.variances)
+            return layers(first, a.variances, b.variances)
 
         return tile
 
