@@ -12,23 +12,24 @@ import os
 import resource
 import time
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--rows", type=int, default=60_000)
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--memory", type=float, default=3.8e9)
-parser.add_argument("--ridge", type=float, default=1e-3)
-parser.add_argument("--rank", type=int, default=1000)
-parser.add_argument("--tolerance", type=float, default=1e-2)
-options = parser.parse_args()
-os.environ["OMP_NUM_THREADS"] = str(options.threads)
-
 import numpy as np
+import torch
 
 from overparam.data.loading import load
 from overparam.kernels.iterative_ridge import IterativeKernelRidgeClassifier
 
+parser = argparse.ArgumentParser()
+parser.add_argument("--rows", type=int, default=60_000)
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--memory", type=float, default=3.8e9)
+parser.add_argument("--ridge", type=float, default=5e-3)
+parser.add_argument("--rank", type=int, default=1000)
+parser.add_argument("--tolerance", type=float, default=5e-3)
+
 
 def main() -> None:
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     data = load("fashion-mnist")
     X = (data.array.reshape(data.n, -1) / 255).astype(np.float32)
     test = np.zeros(data.n, dtype=bool)
@@ -42,9 +43,11 @@ def main() -> None:
     last = [0.0]
 
     def sparingly(what: str, value: float) -> None:
-        if what != "tiles" or value >= last[0] + 0.1:
+        if what == "tiles":
+            if value < last[0] + 0.1:
+                return
             last[0] = value
-            progress(what, value)
+        progress(what, value)
 
     model = IterativeKernelRidgeClassifier(
         ridge=options.ridge,

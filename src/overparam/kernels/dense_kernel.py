@@ -154,12 +154,13 @@ def fully_connected(
     """
     if depth != int(depth) or depth < 0:
         raise ValueError(f"depth must be an integer >= 0; got {depth!r}.")
-    _check_variances(weight_variance, bias_variance)
+    check_variances(weight_variance, bias_variance)
     moments = resolve_activation(activation)
     return Kernel(FullyConnected(moments, int(depth), float(weight_variance), float(bias_variance)))
 
 
-def _check_variances(weight_variance: float, bias_variance: float) -> None:
+def check_variances(weight_variance: float, bias_variance: float) -> None:
+    """Raise where a variance is out of range."""
     if not 0 < weight_variance < math.inf:
         raise ValueError(f"weight_variance must be a number > 0; got {weight_variance!r}.")
     if not 0 <= bias_variance < math.inf:

@@ -205,14 +205,15 @@ class _Table:
         scale = torch.sqrt(k11 * k22).clamp_min(torch.finfo(k12.dtype).tiny)
         theta = torch.acos((k12 / scale).clamp(-1.0, 1.0))
         x = theta * (2 / math.pi) - 1.0
-        rows, columns = self._basis(k11), self._basis(k22)
+        # k11 is (..., a, 1), k22 (..., 1, b): leading axes, such as pixels, are shared.
+        rows, columns = self._basis(k11[..., 0]), self._basis(k22[..., 0, :]).mT
         value, slope = (
             self._clenshaw(part.to(k12.dtype), rows, columns, x) for part in self.coefficients
         )
         return value, slope
 
     def _basis(self, k: Tensor) -> Tensor:
-        unit = _to_unit(k.double().sqrt().flatten().numpy(), self.low, self.high)
+        unit = _to_unit(k.double().sqrt().numpy(), self.low, self.high)
         basis = np.polynomial.chebyshev.chebvander(unit, len(self.coefficients[0]) - 1)
         return torch.from_numpy(basis).to(k.dtype)
 
@@ -220,8 +221,8 @@ class _Table:
     def _clenshaw(part: Tensor, rows: Tensor, columns: Tensor, x: Tensor) -> Tensor:
         before, now = torch.zeros_like(x), torch.zeros_like(x)
         for m in range(part.shape[-1] - 1, 0, -1):
-            before, now = now, rows @ part[..., m] @ columns.T + 2.0 * x * now - before
-        return rows @ part[..., 0] @ columns.T + x * now - before
+            before, now = now, rows @ part[..., m] @ columns + 2.0 * x * now - before
+        return rows @ part[..., 0] @ columns + x * now - before
 
 
 def _same(low: float, high: float) -> bool:
