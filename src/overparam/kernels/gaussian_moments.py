@@ -80,7 +80,10 @@ class LeakyReLU(ClosedForm):
         """(1 - s)^2 times the arc-cosine kernel of ReLU, plus s times the linear one."""
         scale = torch.sqrt(k11 * k22)
         # A row of variance 0 has k12 = 0 too: any cosine will do.
-        cosine = (k12 / scale.clamp_min(torch.finfo(k12.dtype).tiny)).clamp(-1.0, 1.0)
+        info = torch.finfo(k12.dtype)
+        cosine = (k12 / scale.clamp_min(info.tiny)).clamp(-1.0, 1.0)
+        # Equal rows differ from 1 by rounding only, of which acos would make its square root.
+        cosine = torch.where(cosine > 1.0 - 8.0 * info.eps, 1.0, cosine)
         sine = torch.sqrt((1.0 - cosine) * (1.0 + cosine))
         opening = (math.pi - torch.acos(cosine)) / (2 * math.pi)
         square = (1.0 - self.slope) ** 2

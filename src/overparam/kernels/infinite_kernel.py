@@ -197,7 +197,7 @@ class Kernel:
             raise ValueError(f"{name} must be an array of numbers; got dtype {X.dtype}.")
         if X.ndim < 2 or 0 in X.shape:
             raise ValueError(f"{name} must have at least one row and column; got {X.shape}.")
-        inputs = np.ascontiguousarray(self.architecture.inputs(X), dtype=np.dtype(dtype))
+        inputs = np.require(self.architecture.inputs(X), np.dtype(dtype), ["C", "W"])
         if not np.isfinite(inputs).all():
             raise ValueError(f"{name} must be finite; got NaN or infinity. Impute or drop the row.")
         with torch.no_grad():

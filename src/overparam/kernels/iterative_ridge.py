@@ -151,7 +151,7 @@ _PARAMETERS = """
     Parameters
     ----------
     kernel : Kernel, optional
-        From `fully_connected` or `convolutional`; None is the ReLU net of three hidden layers with
+        From `fully_connected`; None is the ReLU net of three hidden layers with
         weight variance 2 and bias variance 0.01.
     kind : {"ntk", "nngp"}
         Which of its kernels.
@@ -196,6 +196,11 @@ class IterativeKernelRidge(RegressorMixin, _IterativeRidge):  # noqa: D101
     True
     """
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def fit(self, X: Any, y: Any) -> IterativeKernelRidge:
         """Fit to features (n, d) and targets (n,) or (n, k)."""
         X, y = validate_data(
@@ -230,9 +235,7 @@ class IterativeKernelRidgeClassifier(ClassifierMixin, _IterativeRidge):  # noqa:
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"y must have at least 2 classes; got one class, {self.classes_[0]!r}."
-            )
+            raise ValueError(f"y must have at least 2 classes; got one class, {self.classes_[0]}.")
         self._solve(X, np.eye(len(self.classes_))[codes])
         return self
 
@@ -243,7 +246,8 @@ class IterativeKernelRidgeClassifier(ClassifierMixin, _IterativeRidge):  # noqa:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of the largest output."""
-        return self.classes_[self._outputs(X).argmax(1)]
+        outputs = self._outputs(X)
+        return self.classes_[outputs.argmax(1)]
 
 
 class _Checkpoint:
