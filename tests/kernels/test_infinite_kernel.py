@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -78,3 +81,25 @@ def test_zero_rows_and_integers_are_welcome():
 def test_mistakes_are_named(X, call, message):
     with pytest.raises(ValueError, match=message):
         call(X)
+
+
+MEMORY = """
+import resource
+import numpy as np
+from overparam.kernels.dense_kernel import fully_connected
+kernel = fully_connected("relu", 2)
+X = np.random.default_rng(0).normal(size=(6000, 5))
+kernel(X[:600], kind="both", compiled=False)      # everything is loaded, buffers exist
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+both = kernel(X, kind="both", compiled=False)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) * 1024 / (both.nngp.nbytes + both.ntk.nbytes))
+"""
+
+
+@pytest.mark.slow
+def test_a_call_needs_little_beyond_its_results():
+    answer = subprocess.run(
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True
+    )
+    assert 0.9 < float(answer.stdout) < 1.3
