@@ -19,7 +19,7 @@ def test_the_remainder_is_positive_and_zero_at_the_pivots():
     factor, pivots = factor_of(K, 30)
     rest = K - factor @ factor.T
     assert factor.shape == (120, 30)
-    assert len(set(pivots)) == 30
+    assert len(set(pivots)) == len(pivots) == 30
     assert np.linalg.eigvalsh(rest)[0] > -1e-8
     np.testing.assert_allclose(rest[:, pivots], 0, atol=1e-7)
 

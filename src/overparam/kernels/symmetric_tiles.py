@@ -47,7 +47,8 @@ class SymmetricTiles:
     Parameters
     ----------
     tiles : callable
-        Returns an iterator over `(rows, columns, values)` of the upper triangle of tiles.
+        Returns an iterator over `(rows, columns, values)` of the upper triangle of tiles, band by
+        band, each from its diagonal tile on.
     factor : ndarray of shape (n, r)
         F; r may be 0.
     dtype : float64, float32, float16 or None
@@ -75,9 +76,16 @@ class SymmetricTiles:
         stored, entries = [], 0
         with torch.no_grad():
             for rows, columns, values in tiles():
-                rest = values.to(work) - factor_work[rows] @ factor_work[columns].T
-                stored.append((rows, columns, rest.to(kept)))
-                entries += rest.numel() * (1 if rows == columns else 2)
+                if rows == columns:
+                    # One allocation a band of tiles: small ones would leave holes in the heap.
+                    height = rows.stop - rows.start
+                    band = torch.empty(height * (self.n - rows.start), dtype=kept)
+                    used = 0
+                tile = band[used : used + values.numel()].view_as(values)
+                used += values.numel()
+                tile.copy_(values.to(work) - factor_work[rows] @ factor_work[columns].T)
+                stored.append((rows, columns, tile))
+                entries += tile.numel() * (1 if rows == columns else 2)
                 if progress is not None:
                     progress(entries / self.n**2)
         self._stored = stored
