@@ -1,5 +1,6 @@
 """Predictions that need no training: one module an idea."""
 
+from overparam.theory import eigenframework
 from overparam.theory.class_overlap import overlap_bound
 
-__all__ = ["overlap_bound"]
+__all__ = ["eigenframework", "overlap_bound"]
