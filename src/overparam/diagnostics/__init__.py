@@ -10,10 +10,12 @@ from overparam.diagnostics.calibration_error import (
 )
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.neighbour_overlap import label_overlap
+from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
+    "PowerLaws",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
@@ -24,6 +26,7 @@ __all__ = [
     "label_overlap",
     "mce",
     "nll",
+    "power_law_exponents",
     "reliability_table",
     "skce",
 ]
