@@ -1,8 +1,8 @@
 """What the claims of `more_is_better` rest on: ridge regressions, and what the theory says of them.
 
-A cell is one seed: its own pool of images, one eigendecomposition of the pool's kernel, `draws`
-of training sets, whose mean is the measured error. Lists in a cell run over ridges, features, noises or
-draws. Targets are one-hot minus their mean, errors are summed over outputs.
+A cell is one seed: its own pool of images, one eigendecomposition of the pool's kernel, and some
+`draws` of training sets, whose mean is the measured error. Lists in a cell run over ridges,
+features, noises or draws. Targets are one-hot minus their mean, errors are summed over outputs.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ def kernel_errors(
     X, Y = image_pool(source, pool, seed)
     K = ntk3(X)
     lam, v2 = spectrum(K, Y)
-    rng = np.random.default_rng([seed, 2])
     rows: dict[str, list[Any]] = {name: [] for name in ("test", "train", "theory_test", "unseen")}
     for size in n:
-        measured = [subset_errors(K, Y, rng.permutation(pool)[:size], ridges) for _ in range(draws)]
+        rng = np.random.default_rng([seed, 2, size])
+        subsets = [rng.permutation(pool)[:size] for _ in range(draws)]
+        measured = [Trained(K[:, s], s).errors(Y, Y[s], ridges) for s in subsets]
         test, train = np.mean(measured, axis=0)
         risk = predict(lam, v2, 0.0, size, ridge=np.array(ridges))
         rows["test"].append(test.tolist())
@@ -108,7 +109,8 @@ def feature_errors(
             for i, size in enumerate(n):
                 rows = order[:size]
                 block = K[:, rows] if np.isinf(width) else K[:, :size]
-                tests[i, j, :, draw] = errors_of(block, Y, rows, ridges)[0]
+                trained = Trained(block, rows)
+                tests[i, j, :, draw] = trained.errors(Y, Y[rows], ridges)[0]
     lam, v2 = spectrum(limit, Y)
     theory = predict(
         lam, v2, 0.0, np.array(n)[:, None, None], np.array(k)[:, None], np.array(ridges)
@@ -136,15 +138,16 @@ def noisy_kernel_errors(
     lam, v2 = spectrum(K, Y)
     rng = np.random.default_rng([seed, 4])
     subsets = [rng.permutation(pool)[:n] for _ in range(draws)]
-    clean = np.mean([subset_errors(K, Y, rows, (0.0,))[0] for rows in subsets])
+    trained = [Trained(K[:, rows], rows) for rows in subsets]
+    clean = np.mean([one.errors(Y, Y[one.rows], (0.0,))[0] for one in trained])
     shape = (len(noises), len(ridges), draws)
     test, train, framework = np.empty(shape), np.empty(shape), []
     bare = predict(lam, v2, 0.0, n).test_mse
     for i, noise in enumerate(noises):
         variance = noise * clean
-        for draw, rows in enumerate(subsets):
-            shaken = Y[rows] + np.sqrt(variance / Y.shape[1]) * rng.standard_normal((n, Y.shape[1]))
-            found = errors_of(K[:, rows], Y, rows, ridges, shaken)
+        for draw, one in enumerate(trained):
+            shake = np.sqrt(variance / Y.shape[1]) * rng.standard_normal((n, Y.shape[1]))
+            found = one.errors(Y, Y[one.rows] + shake, ridges)
             test[i, :, draw], train[i, :, draw] = found[0] + variance, found[1]
         risk = predict(lam, v2, noise * bare, n, ridge=np.array(ridges))
         best = risk.test_mse.argmin()
@@ -189,33 +192,25 @@ def spectrum(K: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values, floor) / len(K), v2 / len(K)
 
 
-def subset_errors(
-    K: np.ndarray, Y: np.ndarray, rows: np.ndarray, ridges: tuple[float, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (ridges,) on the other rows of the pool and on the training rows."""
-    return errors_of(K[:, rows], Y, rows, ridges)
+class Trained:
+    """Kernel regression on `rows` of a pool at any ridge; K (pool, n) is the kernel to them."""
 
+    def __init__(self, K: np.ndarray, rows: np.ndarray) -> None:
+        self.rows = rows
+        self.unseen = np.setdiff1d(np.arange(len(K)), rows)
+        values, self.vectors = eigh(K[rows], driver="evd", check_finite=False)
+        # Rounding; also what fewer features than rows leave of a kernel without a ridge.
+        self.values = np.maximum(values, len(rows) * np.finfo(float).eps * values[-1])
+        self.towards = K[self.unseen] @ self.vectors
 
-def errors_of(
-    K: np.ndarray,
-    Y: np.ndarray,
-    rows: np.ndarray,
-    ridges: tuple[float, ...],
-    targets: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (ridges,) on unseen and on training rows, from the kernel K (pool, n) to `rows`.
-
-    `targets` (n, k) replace those of the training rows.
-    """
-    targets = Y[rows] if targets is None else targets
-    unseen = np.setdiff1d(np.arange(len(Y)), rows)
-    values, U = eigh(K[rows], driver="evd", check_finite=False)
-    # Rounding; also what k < n features leave of a kernel without a ridge.
-    values = np.maximum(values, len(rows) * np.finfo(float).eps * values[-1])
-    along, towards = U.T @ targets, K[unseen] @ U
-    test, train = np.empty(len(ridges)), np.empty(len(ridges))
-    for i, ridge in enumerate(ridges):
-        alpha = along / (values + ridge)[:, None]
-        test[i] = ((Y[unseen] - towards @ alpha) ** 2).sum(axis=1).mean()
-        train[i] = ((ridge * alpha) ** 2).sum(axis=1).mean()
-    return test, train
+    def errors(
+        self, Y: np.ndarray, targets: np.ndarray, ridges: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Errors (ridges,) on the other rows of Y (pool, k) and on the training targets (n, k)."""
+        along = self.vectors.T @ targets
+        test, train = np.empty(len(ridges)), np.empty(len(ridges))
+        for i, ridge in enumerate(ridges):
+            alpha = along / (self.values + ridge)[:, None]
+            test[i] = ((Y[self.unseen] - self.towards @ alpha) ** 2).sum(axis=1).mean()
+            train[i] = ((ridge * alpha) ** 2).sum(axis=1).mean()
+        return test, train
