@@ -8,13 +8,20 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
 from overparam.diagnostics.kernel_calibration_error import skce
+from overparam.diagnostics.kernel_learning_curve import (
+    KernelLearningCurve,
+    predict_learning_curve,
+)
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
+    "ErrorForecast",
+    "KernelLearningCurve",
     "PowerLaws",
     "TemperatureScaling",
     "ace",
@@ -22,11 +29,13 @@ __all__ = [
     "brier",
     "classwise_ece",
     "ece",
+    "forecast_error",
     "kl_to_conditional",
     "label_overlap",
     "mce",
     "nll",
     "power_law_exponents",
+    "predict_learning_curve",
     "reliability_table",
     "skce",
 ]

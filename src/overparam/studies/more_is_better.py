@@ -64,7 +64,7 @@ NEAR_ROOT = 1.6
 RANKED = 0.9
 
 
-@study.claim("C1", minutes={"quick": 0.2, "full": 2})
+@study.claim("C1", minutes={"quick": 0.7, "full": 5})
 def the_eigenframework_is_accurate(scale: Scale) -> dict[str, Evidence]:
     """The closed form predicts train and test errors of ridge regression on Gaussian features."""
     points = scale.pick(
@@ -77,7 +77,7 @@ def the_eigenframework_is_accurate(scale: Scale) -> dict[str, Evidence]:
             for ridge in (0.001, 0.1, 1.0)
         ),
     )
-    repeats = scale.pick(smoke=3, quick=10, full=20)
+    repeats = scale.pick(smoke=3, quick=120, full=60)
     tables = [
         run(gaussian_design, grid(n=n, k=float(k), ridge=ridge, seed=scale.seeds, repeats=repeats))
         .with_columns(point=pl.lit(f"n {n}, k {k:g}, ridge {ridge:g}"))
@@ -185,7 +185,7 @@ def overfitting_is_obligatory(scale: Scale) -> dict[str, Evidence]:
             n=n,
             ridges=fixed(ridges),
             noises=fixed(NOISES),
-            draws=scale.pick(smoke=2, quick=6, full=6),
+            draws=scale.pick(smoke=2, quick=16, full=16),  # the minimum is flat,
         ),
     )
     test, train = (np.array(table[name].to_list()) for name in ("test", "train"))
