@@ -1,10 +1,11 @@
 """A forecast made from a quarter of the rows against the error that all rows then have.
 
-Sets x models x random splits. Everything that the forecast sees comes from a quarter of the pool: the
-model is fitted on parts of four fifths of it and scored on the other fifth, in turn, twice. Then it is
-fitted on the whole pool and scored on rows of neither. Printed: how often the 95 % interval holds the
-measured error, and the mean absolute error of the forecast beside those of two plain fits to the
-same points, a power law without a floor (least squares of logarithms) and one with a floor.
+Sets x models x random splits. Everything that the forecast sees comes from a quarter of the pool:
+the model is fitted on parts of four fifths of it and scored on the other fifth, in turn, twice.
+Then it is fitted on the whole pool and scored on rows of neither. Printed: how often the 95 %
+interval holds the measured error, and the mean absolute error of the forecast, of its two sources,
+and of two plain fits to the same points: a power law without a floor (least squares of logarithms)
+and one with a floor.
 """
 
 from __future__ import annotations

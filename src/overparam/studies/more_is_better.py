@@ -77,7 +77,7 @@ def the_eigenframework_is_accurate(scale: Scale) -> dict[str, Evidence]:
             for ridge in (0.001, 0.1, 1.0)
         ),
     )
-    repeats = scale.pick(smoke=3, quick=120, full=60)
+    repeats = scale.pick(smoke=3, quick=240, full=60)
     tables = [
         run(gaussian_design, grid(n=n, k=float(k), ridge=ridge, seed=scale.seeds, repeats=repeats))
         .with_columns(point=pl.lit(f"n {n}, k {k:g}, ridge {ridge:g}"))
@@ -189,7 +189,7 @@ def overfitting_is_obligatory(scale: Scale) -> dict[str, Evidence]:
         ),
     )
     test, train = (np.array(table[name].to_list()) for name in ("test", "train"))
-    best = best_ratios(test, train)  # seeds, noises
+    best = best_ratios(test, train, ridges)  # seeds, noises
     cost = forced_cost(test[:, 0], train[:, 0], FORCED)  # seeds, draws
     reserve = cost.mean(axis=1) - 5 * cost.std(axis=1, ddof=1) / np.sqrt(cost.shape[1])
     laws = table.select("alpha", "beta").to_numpy()
@@ -203,7 +203,8 @@ def overfitting_is_obligatory(scale: Scale) -> dict[str, Evidence]:
     )
     alpha, beta = laws.mean(axis=0)
     note = f"alpha {alpha:.3f}, beta {beta:.3f}. Best train / test: {listed}."
-    near = np.log(best[:, 1:] / np.maximum(roots[:, 1:], 1e-12)) / np.log(NEAR_ROOT)
+    ratios = (np.log(np.maximum(v[:, 1:], 1e-12)) for v in (best, roots))  # a ratio may be 0
+    near = np.subtract(*ratios) / np.log(NEAR_ROOT)
     inside = between(-1, 1)
     rises = worst_interval(np.diff(best), more_than(0), "rise of the best train / test ratio")
     parts = {
@@ -357,11 +358,24 @@ def peak_places(sizes: list[int], widths: list[float]) -> tuple[int, int, int, i
     return 0, 0, 1, 2
 
 
-def best_ratios(test: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """(seeds, noises) train / test error at the ridge of least test error, means over draws."""
+def best_ratios(test: np.ndarray, train: np.ndarray, ridges: tuple[float, ...]) -> np.ndarray:
+    """(seeds, noises) train / test error at the ridge of least test error, means over draws.
+
+    One step of the ridge is a factor 2 of the ratio: between grid points the least is that of the
+    parabola in log ridge through the best three.
+    """
     test, train = test.mean(axis=-1), train.mean(axis=-1)
-    best = test.argmin(axis=-1)[..., None]
-    return (np.take_along_axis(train, best, -1) / np.take_along_axis(test, best, -1))[..., 0]
+    found = np.empty(test.shape[:2])
+    for place in np.ndindex(*found.shape):
+        t, ratio = test[place], train[place] / test[place]
+        j = int(t.argmin())
+        found[place] = ratio[j]
+        if 2 <= j < len(ridges) - 1:  # the first ridge is 0, which has no logarithm
+            near = slice(j - 1, j + 2)
+            u = np.log(ridges[near])
+            bend, slope, _ = np.polyfit(u - u[1], t[near], 2)
+            found[place] = np.exp(np.interp(u[1] - slope / (2 * bend), u, np.log(ratio[near])))
+    return found
 
 
 def forced_cost(test: np.ndarray, train: np.ndarray, ratio: float) -> np.ndarray:
