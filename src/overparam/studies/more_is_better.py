@@ -64,7 +64,7 @@ NEAR_ROOT = 1.6
 RANKED = 0.9
 
 
-@study.claim("C1", minutes={"quick": 0.7, "full": 5})
+@study.claim("C1", minutes={"quick": 1.6, "full": 3})
 def the_eigenframework_is_accurate(scale: Scale) -> dict[str, Evidence]:
     """The closed form predicts train and test errors of ridge regression on Gaussian features."""
     points = scale.pick(
