@@ -167,7 +167,9 @@ def more_is_better(scale: Scale) -> dict[str, Evidence]:
     statistic = t_statistic(ratio, f"error at k = n over that at n/2 or 2n, n = {sizes[n]}")
     peak_note = f"At ridge {FEATURE_RIDGES[0]:g}, untuned."
     parts["peak at k = n"] = (statistic, at_least(PEAK), peak_note)
-    return judged(table.drop("theory_test"), widths_curve(sizes, widths, tuned), parts)
+    return judged(
+        features_table(table, sizes, widths, tests), widths_curve(sizes, widths, tuned), parts
+    )
 
 
 @study.claim("C4", minutes={"quick": 1, "full": 5})
@@ -225,7 +227,21 @@ def overfitting_is_obligatory(scale: Scale) -> dict[str, Evidence]:
             "",
         ),
     }
-    return judged(table, ratio_curve(ridges, test, train), parts)
+    records = pl.DataFrame(
+        [
+            {
+                "seed": seed,
+                "noise": noise,
+                "ridge": ridge,
+                "test": float(test[s, i, j].mean()),
+                "train": float(train[s, i, j].mean()),
+            }
+            for s, seed in enumerate(scale.seeds)
+            for i, noise in enumerate(NOISES)
+            for j, ridge in enumerate(ridges)
+        ]
+    )
+    return judged(records, ratio_curve(ridges, test, train), parts)
 
 
 @study.claim("C5", minutes={"quick": 0, "full": 0})
@@ -242,7 +258,8 @@ def infinitely_many_features_are_best(scale: Scale) -> dict[str, Evidence]:
         f"{-mean.min():.3f}."
     )
     picture = widths_curve(sizes, widths, tuned)
-    return judged(table.drop("theory_test"), picture, {"worst": (statistic, at_most(0), note)})
+    records = features_table(table, sizes, widths, tuned[:, :, :, None])
+    return judged(records, picture, {"worst": (statistic, at_most(0), note)})
 
 
 @study.claim("C6", minutes={"quick": 0, "full": 0})
@@ -319,6 +336,29 @@ def image_features(scale: Scale) -> tuple[pl.DataFrame, list[int], list[float], 
     )
     tests = np.array([lists[0] for lists in seed_lists(table, "test")])
     return table, sizes, widths, tests
+
+
+def features_table(
+    table: pl.DataFrame, sizes: list[int], widths: list[float], tests: np.ndarray
+) -> pl.DataFrame:
+    """A row for each seed, size, width and ridge (none where it is tuned): mean over the draws."""
+    seeds = table["seed"].unique(maintain_order=True)
+    ridges = FEATURE_RIDGES if tests.shape[3] > 1 else (None,)
+    return pl.DataFrame(
+        [
+            {
+                "seed": seed,
+                "n": n,
+                "k": f"{k:g}",
+                "ridge": r,
+                "test": float(tests[s, i, j, q].mean()),
+            }
+            for s, seed in enumerate(seeds)
+            for i, n in enumerate(sizes)
+            for j, k in enumerate(widths)
+            for q, r in enumerate(ridges)
+        ]
+    )
 
 
 def seed_lists(table: pl.DataFrame, *names: str) -> list[list[list[Any]]]:
