@@ -105,8 +105,12 @@ def boosting(data: Rows, fits: list[Fit], seed: int) -> list[np.ndarray]:
             found.append(tree.predict(data.X[scored])[:, None])
             continue
         labels = data.Y[rows].argmax(axis=1)
-        tree = HistGradientBoostingClassifier(**options).fit(data.X[rows], labels)
         scores = np.zeros((len(scored), data.Y.shape[1]))
+        if len(np.unique(labels)) == 1:  # there is nothing to boost
+            scores[:, labels[0]] = 1
+            found.append(scores)
+            continue
+        tree = HistGradientBoostingClassifier(**options).fit(data.X[rows], labels)
         scores[:, tree.classes_] = tree.predict_proba(data.X[scored])
         found.append(scores)
     return found
