@@ -20,6 +20,7 @@ import numpy as np
 from scipy.linalg import eigh, svd
 
 PER_DECADE = 4
+BLOCK = 16  # ridges at once: enough for matrix products, little beside U
 
 
 class RidgePath:
@@ -86,31 +87,44 @@ class RidgePath:
 
     def loo(self, ridges: Any) -> np.ndarray:
         """Mean squared leave-one-out error at each ridge, (R,)."""
-        return np.array([(self.loo_residuals(r) ** 2).sum(axis=1).mean() for r in ridges])
+        ridges = np.asarray(ridges, dtype=float)
+        blocks = [ridges[i : i + BLOCK] for i in range(0, len(ridges), BLOCK)]
+        squares = [(self._left_out(block) ** 2).sum(axis=(0, 2)) for block in blocks]
+        return np.concatenate(squares) / len(self._U)
 
     def loo_residuals(self, ridge: float) -> np.ndarray:
         """y_i minus the prediction of the fit without row i, (n, t)."""
-        shrink = self._shrink([ridge])[0]
-        alpha, g, total = self._solved(shrink)
-        diagonal = np.einsum("ij,j,ij->i", self._U, shrink, self._U)
+        return self._left_out(np.array([ridge]))[:, 0]
+
+    def _left_out(self, ridges: np.ndarray) -> np.ndarray:
+        """Leave-one-out residuals (n, R, t), by products with U alone."""
+        shrink = self._shrink(ridges)
+        square = self._U**2
+        diagonal = square @ shrink.T
         if self._thin:
-            diagonal += 1 - np.einsum("ij,ij->i", self._U, self._U)
+            diagonal += 1 - square.sum(axis=1)[:, None]
+        along = shrink.T[:, :, None] * self._y[:, None, :]
+        flat = self._U @ along.reshape(len(self._y), -1)
+        alpha = flat.reshape(len(self._U), len(ridges), -1) + self._y_rest[:, None, :]
         if self.intercept:
+            total, dot, _, _ = self._intercept_sums(shrink)
+            g = self._U @ (shrink * self._one).T + self._one_rest[:, None]
+            alpha -= g[:, :, None] * (dot / total[:, None])
             diagonal -= g**2 / total
-        return alpha / diagonal[:, None]
+        return alpha / diagonal[:, :, None]
 
     def dual(self, ridge: float) -> tuple[np.ndarray, np.ndarray]:
         """alpha (n, t) and intercept (t,) of a whole decomposition at one ridge."""
         if self._thin:
             raise ValueError("dual must be asked of a whole decomposition; got a thin one.")
         shrink = self._shrink([ridge])[0]
-        return self._solved(shrink)[0], self._offset(shrink)
+        return self._solved(shrink), self._offset(shrink)
 
     def primal(self, F: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
         """Weights (k, t) of the features F (n, k) of `from_features`, and intercept (t,)."""
         shrink = self._shrink([ridge])[0]
         if not self._thin:
-            return F.T @ self._solved(shrink)[0], self._offset(shrink)
+            return F.T @ self._solved(shrink), self._offset(shrink)
         offset = self._offset(shrink)
         inner = self._y - np.outer(self._one, offset)
         # F^T U = V sqrt(S), and the weights are V sqrt(S) / (S + delta) U^T (y - intercept).
@@ -138,10 +152,10 @@ class RidgePath:
         total, dot, _, _ = self._intercept_sums(shrink[None])
         return dot[0] / total[0]
 
-    def _solved(self, shrink: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """P y (n, t), g (n,) and 1^T g."""
+    def _solved(self, shrink: np.ndarray) -> np.ndarray:
+        """P y, (n, t)."""
         alpha = self._U @ (shrink[:, None] * self._y) + self._y_rest
         if not self.intercept:
-            return alpha, np.zeros(len(alpha)), 1.0
+            return alpha
         g = self._U @ (shrink * self._one) + self._one_rest
-        return alpha - np.outer(g, self._offset(shrink)), g, float(g.sum())
+        return alpha - np.outer(g, self._offset(shrink))
