@@ -9,16 +9,22 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
+from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
 from overparam.diagnostics.neighbour_overlap import label_overlap
+from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
     "CoordinateCheck",
+    "ErrorForecast",
     "InitReport",
+    "KernelLearningCurve",
+    "PowerLaws",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
@@ -27,10 +33,13 @@ __all__ = [
     "classwise_ece",
     "coordinate_check",
     "ece",
+    "forecast_error",
     "kl_to_conditional",
     "label_overlap",
     "mce",
     "nll",
+    "power_law_exponents",
+    "predict_learning_curve",
     "reliability_table",
     "skce",
     "two_nn_dimension",

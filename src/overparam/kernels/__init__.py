@@ -16,7 +16,9 @@ from overparam.kernels.gaussian_quadrature import Quadrature
 from overparam.kernels.gradient_flow import FlowPrediction, GradientFlow
 from overparam.kernels.infinite_kernel import Kernel, Kernels
 from overparam.kernels.iterative_ridge import IterativeKernelRidge, IterativeKernelRidgeClassifier
+from overparam.kernels.kernel_ridge import KernelRidgeClassifierCV, KernelRidgeCV
 from overparam.kernels.ntk_classifier import NTKClassifier
+from overparam.kernels.random_features import RandomFeatureClassifier, RandomFeatureRidge
 
 __all__ = [
     "DeepLimit",
@@ -28,10 +30,14 @@ __all__ = [
     "IterativeKernelRidge",
     "IterativeKernelRidgeClassifier",
     "Kernel",
+    "KernelRidgeCV",
+    "KernelRidgeClassifierCV",
     "Kernels",
     "LeakyReLU",
     "NTKClassifier",
     "Quadrature",
+    "RandomFeatureClassifier",
+    "RandomFeatureRidge",
     "classify_activation",
     "convolutional",
     "dual_activation",

@@ -1,0 +1,79 @@
+"""A learning curve as a power law with a floor: error(n) = floor + amplitude n^-exponent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+EXPONENTS = (0.05, 1.5)
+TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """error(n) = floor + amplitude * n^-exponent; numbers, or arrays of one shape."""
+
+    floor: Any
+    amplitude: Any
+    exponent: Any
+
+    def __call__(self, n: Any) -> np.ndarray:
+        """The error at n rows, (..., len(n))."""
+        floor, amplitude, exponent = (
+            np.asarray(v)[..., None] for v in (self.floor, self.amplitude, self.exponent)
+        )
+        return floor + amplitude * np.asarray(n, dtype=float) ** -exponent
+
+
+def fit_power_law(n: Any, error: Any) -> PowerLaw:
+    """Least squares on the relative error; floor and amplitude >= 0, exponent in [0.05, 1.5].
+
+    Floor and amplitude are linear given the exponent: they are solved for each of a grid of
+    exponents, then of a finer one around the best. Three parameters on few points: the exponent is
+    drawn gently towards 1/2, the usual rate, which a curve of five well-measured points overrules.
+
+    Parameters
+    ----------
+    n : array (sizes,)
+        At least three, increasing.
+    error : array (..., sizes)
+        One curve or many, >= 0.
+    """
+    n, error = np.asarray(n, float), np.asarray(error, float)
+    if n.ndim != 1 or len(n) < 3 or not (np.diff(n) > 0).all() or n[0] <= 0:
+        raise ValueError(f"n must be at least three increasing sizes > 0; got {n.tolist()}.")
+    if error.shape[-1:] != n.shape or not (error >= 0).all():
+        raise ValueError(
+            f"error must be numbers >= 0 of shape (..., {len(n)}); got shape {error.shape}."
+        )
+    # Where nearly all rows are right, a few of them decide: errors count as at least a twentieth of
+    # the largest.
+    scale = np.maximum(error, 0.05 * error.max(axis=-1, keepdims=True)).clip(1e-9)
+    best = np.full((*error.shape[:-1], 1), 0.775)
+    for spacing, half in ((0.025, 29), (0.001, 25)):
+        grid = np.clip(best + spacing * np.arange(-half, half + 1), *EXPONENTS)
+        floor, at_top, cost = _linear_part(n / n[-1], error, scale, grid)
+        place = cost.argmin(axis=-1)[..., None]
+        best = np.take_along_axis(grid, place, axis=-1)
+    floor, at_top = (np.take_along_axis(v, place, axis=-1)[..., 0] for v in (floor, at_top))
+    exponent = best[..., 0]
+    return PowerLaw(floor[()], (at_top * n[-1] ** exponent)[()], exponent[()])
+
+
+def _linear_part(
+    n: np.ndarray, error: np.ndarray, scale: np.ndarray, exponents: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(..., exponents) floor, amplitude and cost of the best curve of each exponent, both >= 0."""
+    w = 1 / scale[..., None, :] ** 2
+    e = error[..., None, :]
+    shape = n ** -exponents[..., None]
+    one, x, xx = w.sum(axis=-1), (w * shape).sum(axis=-1), (w * shape**2).sum(axis=-1)
+    y, xy = (w * e).sum(axis=-1), (w * shape * e).sum(axis=-1)
+    slope = np.clip((one * xy - x * y) / (one * xx - x * x), 0, None)
+    floor = (y - slope * x) / one
+    slope = np.where(floor < 0, xy / xx, slope)
+    floor = np.clip(floor, 0, None)
+    residual = (floor[..., None] + slope[..., None] * shape - e) ** 2 * w
+    return floor, slope, residual.sum(axis=-1) + (TOWARDS_HALF * (exponents - 0.5)) ** 2
