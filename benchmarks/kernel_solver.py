@@ -24,7 +24,7 @@ parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--memory", type=float, default=3.8e9)
 parser.add_argument("--ridge", type=float, default=5e-3)
 parser.add_argument("--rank", type=int, default=1000)
-parser.add_argument("--tolerance", type=float, default=5e-3)
+parser.add_argument("--tolerance", type=float, default=3e-2)
 
 
 def main() -> None:
