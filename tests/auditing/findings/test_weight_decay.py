@@ -5,6 +5,7 @@ import pytest
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.findings.weight_decay import chosen_decay, weight_decay
+from overparam.data.bounded_cache import BoundedCache
 
 FEW = {"decays": (1e-3, 1e-2, 1.0, 10.0), "net": {"epochs": 50}}
 
@@ -39,7 +40,8 @@ def test_the_usual_decay_is_compared_with_itself_where_it_is_the_best(make_conte
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_the_decay_is_chosen_without_validation_or_test_labels(make_context, part):
+def test_the_decay_is_chosen_without_validation_or_test_labels(make_context, part, monkeypatch):
+    monkeypatch.setattr("overparam.data.dataset._PARTS", BoundedCache(0, lambda parts: parts.size))
     X, y = noisy(300, 10)
     few = {"decays": (1e-3, 10.0), "net": {"epochs": 10}}
     context = make_context(X, y, metric="log_loss", **few)
