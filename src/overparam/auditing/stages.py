@@ -320,8 +320,12 @@ class Run:
 
     def _write(self, document: dict[str, Any]) -> Audit:
         validate(document)
-        _replace(self.folder / "report.json", json.dumps(document, indent=1) + "\n")
-        _replace(self.folder / "report.html", audit_html(document, self.figures))
+        content, page = self.folder / "report.json", self.folder / "report.html"
+        text = json.dumps(document, indent=1) + "\n"
+        # The page is made of this document: the same one again needs no new page.
+        if not (page.exists() and content.exists() and content.read_text("utf-8") == text):
+            _replace(page, audit_html(document, self.figures))
+            _replace(content, text)
         return Audit(document, self.folder, self.figures, self.failed, self.context.own)
 
 
