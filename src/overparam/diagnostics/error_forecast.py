@@ -24,7 +24,7 @@ from overparam.diagnostics.kernel_learning_curve import (
     KernelLearningCurve,
     predict_learning_curve,
 )
-from overparam.diagnostics.power_law_curve import PowerLaw, fit_power_law
+from overparam.diagnostics.power_law_curve import PowerLaw, fit_power_law, resampled_curves
 
 RESAMPLES = 1000
 SLOPE_SPREAD = 0.3  # of s around 1
@@ -110,7 +110,7 @@ def forecast_error(
     """
     n, measured, ahead = _checked(sizes, errors, rows, test_rows)
     rng = np.random.default_rng(random_state)
-    curves = _resampled(measured, rng)  # (resamples, sizes)
+    curves = resampled_curves(measured, RESAMPLES, rng)  # (resamples, sizes)
     mean = measured.mean(axis=tuple(range(1, measured.ndim)))
     least = _least(measured)
     law = fit_power_law(n, mean)
@@ -169,19 +169,6 @@ def _least(measured: np.ndarray) -> float:
         return 0.5 / measured.shape[2]
     means = measured.mean(axis=tuple(range(1, measured.ndim)))
     return max(0.05 * float(means.max()), 1e-12)
-
-
-def _resampled(measured: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(resamples, sizes) curves from resampled subsets and rows, rows shared by all sizes."""
-    sizes, subsets = measured.shape[:2]
-    if measured.ndim == 3:
-        m = measured.shape[2]
-        weight = rng.multinomial(m, np.full(m, 1 / m), size=RESAMPLES) / m
-        by_subset = np.einsum("sur,br->bsu", measured, weight, optimize=True)
-    else:
-        by_subset = np.broadcast_to(measured, (RESAMPLES, *measured.shape))
-    pick = rng.integers(0, subsets, (RESAMPLES, sizes, subsets))
-    return np.take_along_axis(by_subset, pick, axis=2).mean(axis=2)
 
 
 def _through_kernel(

@@ -51,10 +51,12 @@ def fit_power_law(n: Any, error: Any) -> PowerLaw:
     # Where nearly all rows are right, a few of them decide: errors count as at least a twentieth of
     # the largest.
     scale = np.maximum(error, 0.05 * error.max(axis=-1, keepdims=True)).clip(1e-9)
+    top = n / n[-1]
     best = np.full((*error.shape[:-1], 1), 0.775)
     for spacing, half in ((0.025, 29), (0.001, 25)):
         grid = np.clip(best + spacing * np.arange(-half, half + 1), *EXPONENTS)
-        floor, at_top, cost = _linear_part(n / n[-1], error, scale, grid)
+        floor, at_top, cost = floor_and_amplitude(top, error, scale, grid)
+        cost += (TOWARDS_HALF * (grid - 0.5)) ** 2
         place = cost.argmin(axis=-1)[..., None]
         best = np.take_along_axis(grid, place, axis=-1)
     floor, at_top = (np.take_along_axis(v, place, axis=-1)[..., 0] for v in (floor, at_top))
@@ -62,10 +64,13 @@ def fit_power_law(n: Any, error: Any) -> PowerLaw:
     return PowerLaw(floor[()], (at_top * n[-1] ** exponent)[()], exponent[()])
 
 
-def _linear_part(
+def floor_and_amplitude(
     n: np.ndarray, error: np.ndarray, scale: np.ndarray, exponents: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(..., exponents) floor, amplitude and cost of the best curve of each exponent, both >= 0."""
+    """Best curves of given exponents (..., e): floor and amplitude, both >= 0, and cost.
+
+    Weighted least squares: `scale` (..., sizes) is what an error of 1 weighs.
+    """
     w = 1 / scale[..., None, :] ** 2
     e = error[..., None, :]
     shape = n ** -exponents[..., None]
@@ -76,4 +81,25 @@ def _linear_part(
     slope = np.where(floor < 0, xy / xx, slope)
     floor = np.clip(floor, 0, None)
     residual = (floor[..., None] + slope[..., None] * shape - e) ** 2 * w
-    return floor, slope, residual.sum(axis=-1) + (TOWARDS_HALF * (exponents - 0.5)) ** 2
+    return floor, slope, residual.sum(axis=-1)
+
+
+def resampled_curves(errors: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """(resamples, sizes) curves from resampled subsets and rows, rows shared by all sizes.
+
+    Parameters
+    ----------
+    errors : ndarray (sizes, subsets) or (sizes, subsets, rows)
+        Of each subset, or of each row on which all subsets were scored.
+    resamples : int
+    rng : Generator
+    """
+    sizes, subsets = errors.shape[:2]
+    if errors.ndim == 3:
+        rows = errors.shape[2]
+        weight = rng.multinomial(rows, np.full(rows, 1 / rows), size=resamples) / rows
+        by_subset = np.einsum("sur,br->bsu", errors, weight, optimize=True)
+    else:
+        by_subset = np.broadcast_to(errors, (resamples, *errors.shape))
+    pick = rng.integers(0, subsets, (resamples, sizes, subsets))
+    return np.take_along_axis(by_subset, pick, axis=2).mean(axis=2)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import stdtrit
 
+from overparam.diagnostics.power_law_curve import floor_and_amplitude
 from overparam.evidence.intervals import Interval
 
 SIZES = 5  # per order of rows: n/16 to n/2 in doublings
@@ -145,17 +146,6 @@ def _one_order(
 
 
 def _floor(sizes: np.ndarray, errors: np.ndarray) -> float:
-    """The floor of errors = floor + c sizes^-exponent, relative least squares, both >= 0.
-
-    Linear in floor and c given the exponent, which is taken from a grid.
-    """
-    shape = (sizes / sizes[-1]) ** -EXPONENTS[:, None] / errors
-    one = 1 / errors
-    oo, os, ss = one @ one, shape @ one, (shape**2).sum(axis=1)
-    o1, s1 = one.sum(), shape.sum(axis=1)
-    c = (oo * s1 - os * o1) / (oo * ss - os**2)
-    floor = (o1 - c * os) / oo
-    c, floor = np.where(floor < 0, s1 / ss, c), np.maximum(floor, 0.0)
-    c, floor = np.maximum(c, 0.0), np.where(c < 0, o1 / oo, floor)
-    best = ((floor[:, None] * one + c[:, None] * shape - 1) ** 2).sum(axis=1).argmin()
-    return float(floor[best])
+    """The floor of errors = floor + c sizes^-exponent, by relative least squares."""
+    floor, _, cost = floor_and_amplitude(sizes / sizes[-1], errors, errors, EXPONENTS)
+    return float(floor[cost.argmin()])

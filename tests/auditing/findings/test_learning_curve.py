@@ -7,7 +7,8 @@ from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotApplicable
 from overparam.auditing.findings import learning_curve as module
-from overparam.auditing.findings.learning_curve import fit_power_law, learning_curve
+from overparam.auditing.findings.learning_curve import learning_curve
+from overparam.diagnostics.power_law_curve import fit_power_law, resampled_curves
 
 SIZES = np.array([20.0, 40, 80, 160, 320])
 HORIZON = np.array([2, 4, 8]) * SIZES[-1]
@@ -57,7 +58,9 @@ def test_forecast_intervals_cover(law):
     truth = law[0] + law[1] * HORIZON ** -law[2]
     covered = np.zeros(3)
     for seed in range(60):
-        draws = module._resampled(SIZES, rows_right_or_wrong(*law, seed), HORIZON, seed=0)
+        rng = np.random.default_rng(0)
+        curves = resampled_curves(rows_right_or_wrong(*law, seed), module.RESAMPLES, rng)
+        draws = fit_power_law(SIZES, curves)(HORIZON)
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)
         covered += (low <= truth) & (truth <= high)
     assert (covered / 60 >= 0.87).all()  # 95 % less three standard errors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from overparam.auditing.context import Context
 from overparam.auditing.measurements import Sweep, subset_curve
 from overparam.auditing.net_cells import fit_and_held
 from overparam.auditing.registry import finding
+from overparam.diagnostics.power_law_curve import fit_power_law, resampled_curves
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence
@@ -21,9 +21,7 @@ from overparam.report import figures
 GAIN = 0.01
 FACTORS = (2, 4, 8)
 RESAMPLES = 1000
-EXPONENTS = (0.05, 1.5)
 REACH = 4.0
-TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
 
 
 @finding(
@@ -57,7 +55,8 @@ def learning_curve(context: Context) -> Answer:
     at_hand = fitted_rows(context)  # more than n[-1] where the budget cut the rows of nets
     curve = fit_power_law(n, scores.mean(axis=(1, 2)))
     horizon = np.array([1, *FACTORS]) * at_hand
-    draws = _resampled(n, scores, horizon, seed=context.plan.seed)
+    rng = np.random.default_rng(context.plan.seed)
+    draws = fit_power_law(n, resampled_curves(scores, RESAMPLES, rng))(horizon)
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     central = np.clip(curve(horizon), low, high)
     gains = draws[:, 0] - draws[:, 1]
@@ -113,67 +112,6 @@ def learning_curve(context: Context) -> Answer:
     )
 
 
-@dataclass(frozen=True)
-class PowerLaw:
-    """error(n) = floor + amplitude * n^-exponent; numbers, or arrays of one shape."""
-
-    floor: Any
-    amplitude: Any
-    exponent: Any
-
-    def __call__(self, n: np.ndarray) -> np.ndarray:
-        """The error at n rows, (..., len(n))."""
-        floor, amplitude, exponent = (
-            np.asarray(v)[..., None] for v in (self.floor, self.amplitude, self.exponent)
-        )
-        return floor + amplitude * np.asarray(n, dtype=float) ** -exponent
-
-
-def fit_power_law(n: np.ndarray, error: np.ndarray) -> PowerLaw:
-    """Least squares on the relative error; floor and amplitude >= 0, exponent in [0.05, 1.5].
-
-    Floor and amplitude are linear given the exponent: they are solved for each of a grid of
-    exponents, then of a finer one around the best. Three parameters on few points: the exponent is
-    drawn gently towards 1/2, the usual rate, which a curve of five well-measured points overrules.
-
-    Parameters
-    ----------
-    n : ndarray (sizes,)
-    error : ndarray (..., sizes)
-        One curve or many.
-    """
-    n, error = np.asarray(n, float), np.asarray(error, float)
-    # Where nearly all rows are right, a few of them decide: errors count as at least a twentieth of
-    # the largest.
-    scale = np.maximum(error, 0.05 * error.max(axis=-1, keepdims=True)).clip(1e-9)
-    best = np.full((*error.shape[:-1], 1), 0.775)
-    for spacing, half in ((0.025, 29), (0.001, 25)):
-        grid = np.clip(best + spacing * np.arange(-half, half + 1), *EXPONENTS)
-        floor, at_top, cost = _linear_part(n / n[-1], error, scale, grid)
-        place = cost.argmin(axis=-1)[..., None]
-        best = np.take_along_axis(grid, place, axis=-1)
-    floor, at_top = (np.take_along_axis(v, place, axis=-1)[..., 0] for v in (floor, at_top))
-    exponent = best[..., 0]
-    return PowerLaw(floor[()], (at_top * n[-1] ** exponent)[()], exponent[()])
-
-
-def _linear_part(
-    n: np.ndarray, error: np.ndarray, scale: np.ndarray, exponents: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(..., exponents) floor, amplitude and cost of the best curve of each exponent, both >= 0."""
-    w = 1 / scale[..., None, :] ** 2
-    e = error[..., None, :]
-    shape = n ** -exponents[..., None]
-    one, x, xx = w.sum(axis=-1), (w * shape).sum(axis=-1), (w * shape**2).sum(axis=-1)
-    y, xy = (w * e).sum(axis=-1), (w * shape * e).sum(axis=-1)
-    slope = np.clip((one * xy - x * y) / (one * xx - x * x), 0, None)
-    floor = (y - slope * x) / one
-    slope = np.where(floor < 0, xy / xx, slope)
-    floor = np.clip(floor, 0, None)
-    residual = (floor[..., None] + slope[..., None] * shape - e) ** 2 * w
-    return floor, slope, residual.sum(axis=-1) + (TOWARDS_HALF * (exponents - 0.5)) ** 2
-
-
 def errors(context: Context, sweep: Sweep) -> np.ndarray:
     """Row errors (sizes, subsets, n): wrong or not, or the squared error over the variance."""
     y = context.validation(0)
@@ -186,17 +124,6 @@ def errors(context: Context, sweep: Sweep) -> np.ndarray:
 def _variance(context: Context) -> float:
     """Variance of the target, in which squared errors are counted: an error of 1 is R2 = 0."""
     return float(np.var(context.splits[0].train.y))
-
-
-def _resampled(n: np.ndarray, scores: np.ndarray, horizon: np.ndarray, seed: int) -> np.ndarray:
-    """(resamples, horizon) forecasts from resampled subsets and rows."""
-    rng = np.random.default_rng(seed)
-    sizes, subsets, rows = scores.shape
-    weight = rng.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES) / rows
-    by_subset = np.einsum("sur,br->bsu", scores, weight, optimize=True)  # rows shared by all sizes
-    pick = rng.integers(0, subsets, (RESAMPLES, sizes, subsets))
-    curves = np.take_along_axis(by_subset, pick, axis=2).mean(axis=2)
-    return fit_power_law(n, curves)(horizon)
 
 
 def fitted_rows(context: Context) -> int:
