@@ -6,7 +6,7 @@ import pytest
 
 from overparam.evidence.intervals import t_interval
 from overparam.evidence.regions import between, more_than
-from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
+from overparam.evidence.seed_tables import by_seed, log_log_slopes, seed_means, worst_interval
 
 TABLE = pl.DataFrame(
     {
@@ -59,3 +59,9 @@ def test_means_come_with_their_interval_in_the_order_of_the_groups():
 def test_one_seed_has_a_mean_and_no_interval():
     means = seed_means(TABLE[:1], "kl", ["k"])
     assert means.row(0, named=True) == {"k": 8, "kl": 4.0, "low": None, "high": None}
+
+
+def test_slopes_are_the_exponents_of_power_laws():
+    x = [2, 8, 64]
+    y = np.array([[3.0 * v**-0.5 for v in x], [0.1 * v**2 for v in x]])
+    np.testing.assert_allclose(log_log_slopes(x, y), [-0.5, 2.0], atol=1e-12)

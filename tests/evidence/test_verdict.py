@@ -3,9 +3,9 @@ import math
 import polars as pl
 import pytest
 
-from overparam.evidence.intervals import Interval, Statistic
-from overparam.evidence.regions import at_most, less_than
-from overparam.evidence.verdict import Evidence, Verdict, combine
+from overparam.evidence.intervals import Interval, Statistic, exact_statistic, t_statistic
+from overparam.evidence.regions import at_most, less_than, more_than
+from overparam.evidence.verdict import Evidence, Verdict, combine, judged
 
 TABLE = pl.DataFrame({"seed": [0, 1], "rise": [0.1, 0.2]})
 
@@ -75,3 +75,17 @@ def test_plain_data_carries_all_that_a_report_prints():
         "exact": False,
         "note": "",
     }
+
+
+def test_table_and_figure_stand_with_the_first_part():
+    sampled = (t_statistic([1.0, 1.1], "a"), more_than(0), "why")
+    computed = (exact_statistic(-1.0, "b"), more_than(0), "")
+    given = {"sampled": sampled, "computed": computed}
+    parts = judged(TABLE, {"mark": "point"}, given, exact=None)
+    assert [part.exact for part in parts.values()] == [False, True]
+    assert [part.figure for part in parts.values()] == [{"mark": "point"}, None]
+    assert [part.table.height for part in parts.values()] == [2, 0]
+    assert parts["sampled"].note == "why"
+    assert parts["computed"].verdict is Verdict.FAILS
+    with pytest.raises(ValueError, match="must carry an interval; got none for 'b'"):
+        judged(TABLE, None, given)

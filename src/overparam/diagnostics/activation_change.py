@@ -11,11 +11,14 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from overparam.evidence.seed_tables import log_log_slopes
+from overparam.nets.init import WEIGHT_LAYERS
+
 Module = nn.Module | tuple[nn.Module, Sequence[dict[str, Any]]]
 
 STANDS_STILL, EXPLODES = -0.25, 0.25
 _OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding)
+_WEIGHTED = (*WEIGHT_LAYERS, nn.Embedding)
 
 
 @dataclass(frozen=True)
@@ -156,10 +159,7 @@ def _slopes(part: pl.DataFrame, widths: Sequence[int]) -> np.ndarray:
     """Slope of log change over log width, for each seed (S,)."""
     changes = part.sort("seed", "width")["change"].to_numpy().reshape(-1, len(widths))
     with np.errstate(divide="ignore", invalid="ignore"):
-        heights = np.log(changes)
-    x = np.log(np.asarray(widths, dtype=float))
-    x -= x.mean()
-    slopes = (heights - heights.mean(1, keepdims=True)) @ x / (x @ x)
+        slopes = log_log_slopes(widths, changes)
     return np.where(np.isnan(slopes), np.inf, slopes)  # what is no longer finite has exploded
 
 

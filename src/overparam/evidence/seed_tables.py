@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -35,6 +37,14 @@ def by_seed(table: pl.DataFrame, value: str, along: str) -> np.ndarray:
         )
     wide = table.pivot(along, index="seed", values=value).sort("seed").drop("seed")
     return wide.to_numpy().astype(float)
+
+
+def log_log_slopes(x: Sequence[float], y: np.ndarray) -> np.ndarray:
+    """Return the least-squares slopes (...,) of log y (..., places) on log x (places,)."""
+    across = np.log(np.asarray(x, dtype=float))
+    across -= across.mean()
+    heights = np.log(y)
+    return (heights - heights.mean(axis=-1, keepdims=True)) @ across / (across @ across)
 
 
 def worst_interval(values: np.ndarray, region: Region, label: str) -> Statistic:

@@ -93,6 +93,29 @@ class Evidence:
         }
 
 
+# What decides one part of a claim: its statistic, where that must lie, and a note.
+Part = tuple[Statistic, Region, str]
+
+
+def judged(
+    table: pl.DataFrame,
+    figure: dict[str, Any] | None,
+    parts: Mapping[str, Part],
+    *,
+    exact: bool | None = False,
+) -> dict[str, Evidence]:
+    """Return the evidence of each part; table and figure stand with the first.
+
+    Whether the parts are `exact` is said by the claim; None means those without an interval.
+    """
+    found: dict[str, Evidence] = {}
+    for name, (statistic, region, note) in parts.items():
+        rows, picture = (table.clear(), None) if found else (table, figure)
+        alone = statistic.interval is None if exact is None else exact
+        found[name] = Evidence(rows, statistic, region, picture, alone, note)
+    return found
+
+
 def combine(parts: Mapping[str, Evidence]) -> Verdict:
     """Return the verdict of a claim with several parts.
 

@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from overparam.nets.forward_multiplier import multiply_weight_
+from overparam.nets.init import WEIGHT_LAYERS
 
 Role = Literal["hidden", "input", "output", "vector", "fixed"]
-
-_MATRICES = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def maximal_update_(
@@ -111,7 +110,7 @@ def _role(
         m_in, m_out = m_out, m_in
     if grown > 1:
         return "hidden", m_in, m_out
-    if m_in != 1 and leaf == "weight" and isinstance(layer, _MATRICES):
+    if m_in != 1 and leaf == "weight" and isinstance(layer, WEIGHT_LAYERS):
         return "output", m_in, m_out
     return "input", m_in, m_out
 
@@ -126,7 +125,7 @@ def _rate(role: Role, optimizer: str, m_in: float, m_out: float) -> float:
 
 def _fan_in_ratio(layer: nn.Module, path: str, base: dict[str, torch.Size]) -> float:
     """How much the fan-in of a linear or convolutional layer has grown; 1 of any other layer."""
-    if not isinstance(layer, _MATRICES):
+    if not isinstance(layer, WEIGHT_LAYERS):
         return 1.0
     name = f"{path}.weight" if path else "weight"
     return layer.weight.shape[1] / base[name][1]

@@ -9,8 +9,7 @@ table shows it, no verdict is given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,6 @@ import polars as pl
 from overparam.evidence.cells import batched, fixed, grid, run
 from overparam.evidence.intervals import Statistic, exact_statistic, t_statistic
 from overparam.evidence.regions import (
-    Region,
     at_least,
     at_most,
     between,
@@ -27,7 +25,7 @@ from overparam.evidence.regions import (
 )
 from overparam.evidence.scale import Scale
 from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
-from overparam.evidence.verdict import Evidence
+from overparam.evidence.verdict import Evidence, Part, judged
 from overparam.report.figures import curve
 from overparam.studies.deep_learning_theory_aspect import (
     best_depths,
@@ -100,7 +98,9 @@ def layer_to_layer_equations(scale: Scale) -> dict[str, Evidence]:
     label = "worst |measured - theory| over the larger of 3 standard errors and 3 %"
     worst = exact_statistic(found["of_tolerance"].to_numpy().max(), label)
     note = f"Standard errors are of {nets * len(scale.seeds)} nets of width {width}."
-    return judged(found, ratios_to_theory(found), {"K and H": (worst, at_most(1), note)})
+    return judged(
+        found, ratios_to_theory(found), {"K and H": (worst, at_most(1), note)}, exact=None
+    )
 
 
 @study.claim("C2", minutes={"quick": 0.8})
@@ -123,7 +123,7 @@ def nearly_gaussian(scale: Scale) -> dict[str, Evidence]:
         error=pl.col("measured") / pl.col("theory") - 1,
         place=pl.format("{} {} {}", "activation", "width", "layer"),
     )
-    found: dict[str, tuple[Statistic, Region, str]] = {}
+    found: dict[str, Part] = {}
     for name, region in (("linear", 0.05), ("relu", 0.05), ("tanh", 0.06)):
         errors = by_seed(small.filter(activation=name), "error", "place")
         kind = "recursion" if name == "tanh" else "exact form"
@@ -210,7 +210,7 @@ def universality_classes(scale: Scale) -> dict[str, Evidence]:
             named = pl.format("{}, K_1 = {}", pl.lit(name), pl.lit(int(K_1)))
             paths.append(path.select("layer", "K", start=named, activation=pl.lit(name)))
     table = pl.concat(paths)
-    parts: dict[str, tuple[Statistic, Region, str]] = {}
+    parts: dict[str, Part] = {}
     for name in ("tanh", "sin"):
         path = table.filter(activation=name, start=f"{name}, K_1 = 1").filter(
             pl.col("layer") >= 100
@@ -243,7 +243,7 @@ def universality_classes(scale: Scale) -> dict[str, Evidence]:
     log_spaced = np.unique(np.geomspace(1, depth, 40).astype(int)).tolist()
     shown = table.filter(pl.col("layer").is_in(log_spaced))
     picture = curve(shown, "layer", "K", color="start", log_x=True, log_y=True)
-    return judged(shown, picture, parts)
+    return judged(shown, picture, parts, exact=None)
 
 
 @study.claim("C5", minutes={"quick": 3})
@@ -251,7 +251,7 @@ def representation_learning_grows(scale: Scale) -> dict[str, Evidence]:
     """Finite nets learn representations, the more the larger depth over width: the tangent kernel
     moves in proportion to about L / n."""
     table = fits(scale)
-    parts: dict[str, tuple[Statistic, Region, str]] = {}
+    parts: dict[str, Part] = {}
     for name in ("tanh", "relu"):
         slopes = exponents(table.filter(activation=name), "kernel_change")
         depth, width = between(0.9, 1.8), between(-1.2, -0.6)
@@ -323,10 +323,10 @@ def equivalence_principle(scale: Scale) -> dict[str, Evidence]:
         x_title="learning rate",
         y_title="train loss, nats",
     )
-    return judged(table, picture, parts)
+    return judged(table, picture, parts, exact=None)
 
 
-def rate_parts(table: pl.DataFrame, name: str) -> dict[str, tuple[Statistic, Region, str]]:
+def rate_parts(table: pl.DataFrame, name: str) -> dict[str, Part]:
     """Parts (b) and (c) of C8 for one activation, from `rate_sweeps`."""
     schemes = {"global": GLOBAL, "layer-wise": LAYERWISE}
     losses = {scheme: losses_by_rate(table, name, scheme) for scheme in schemes}
@@ -358,7 +358,7 @@ def optimal_aspect_ratio_of_trained_nets(scale: Scale) -> dict[str, Evidence]:
     is: no verdict.
     """
     fashion, digits = image_losses(scale), digit_losses(scale)
-    parts: dict[str, tuple[Statistic, Region, str]] = {}
+    parts: dict[str, Part] = {}
     for name, table in (("Fashion-MNIST", fashion), ("digits", digits)):
         rho = np.array([rank_correlations(part) for part in seeds_of(table)])
         label = "Spearman correlation of test loss and L / n, plain ReLU"
@@ -467,20 +467,3 @@ def residual_connections(scale: Scale) -> dict[str, Evidence]:
         x_title="xi^2", y_title="V / (l K^2)",
     )  # fmt: skip
     return judged(table, picture, parts)
-
-
-def judged(
-    table: pl.DataFrame,
-    picture: dict[str, Any],
-    parts: Mapping[str, tuple[Statistic, Region, str]],
-) -> dict[str, Evidence]:
-    """Evidence for each part (statistic, region, note); table and picture stand with the first.
-
-    A part without an interval is exact.
-    """
-    found: dict[str, Evidence] = {}
-    for name, (statistic, region, note) in parts.items():
-        rows, figure = (table.clear(), None) if found else (table, picture)
-        exact = statistic.interval is None
-        found[name] = Evidence(rows, statistic, region, figure, exact, note)
-    return found

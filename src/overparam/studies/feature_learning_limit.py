@@ -13,7 +13,6 @@ whole octaves, and which of two neighbours wins is luck where the minimum is fla
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,11 @@ import polars as pl
 from scipy.stats import spearmanr
 
 from overparam.evidence.cells import fixed, grid, run
-from overparam.evidence.intervals import Statistic, t_statistic
-from overparam.evidence.regions import Region, at_least, at_most, between, less_than, more_than
+from overparam.evidence.intervals import t_statistic
+from overparam.evidence.regions import at_least, at_most, between, less_than, more_than
 from overparam.evidence.scale import Scale
-from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
-from overparam.evidence.verdict import Evidence
+from overparam.evidence.seed_tables import by_seed, log_log_slopes, seed_means, worst_interval
+from overparam.evidence.verdict import Evidence, judged
 from overparam.nets.parametrization import ABC, maximal_update, ntk, standard
 from overparam.report.figures import curve, forest
 from overparam.studies.feature_learning_limit_cells import (
@@ -303,10 +302,8 @@ def trained(
 
 def slopes(table: pl.DataFrame, value: str) -> np.ndarray:
     """Slope of log value on log width, for each seed."""
-    heights = np.log(by_seed(table, value, "width"))
-    x = np.log(np.array(table["width"].unique(maintain_order=True), dtype=float))
-    x -= x.mean()
-    return heights @ x / (x @ x)
+    widths = table["width"].unique(maintain_order=True).to_list()
+    return log_log_slopes(widths, by_seed(table, value, "width"))
 
 
 def best_octave(losses: list[float], octaves: np.ndarray) -> float:
@@ -370,17 +367,3 @@ def width_curve(table: pl.DataFrame, value: str, title: str) -> dict[str, Any]:
         x_title="width",
         y_title=title,
     )
-
-
-def judged(
-    table: pl.DataFrame,
-    picture: dict[str, Any],
-    parts: Mapping[str, tuple[Statistic, Region, str]],
-) -> dict[str, Evidence]:
-    """Evidence for each part (statistic, region, note); table and picture stand with the first."""
-    found: dict[str, Evidence] = {}
-    for name, (statistic, region, note) in parts.items():
-        first = not found
-        rows, figure = (table, picture) if first else (table.clear(), None)
-        found[name] = Evidence(rows, statistic, region, figure, note=note)
-    return found

@@ -12,7 +12,6 @@ where the specification asks for 8,000: decomposing that many takes minutes, a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ import polars as pl
 from scipy.stats import spearmanr
 
 from overparam.evidence.cells import batched, fixed, grid, run
-from overparam.evidence.intervals import Statistic, t_statistic
+from overparam.evidence.intervals import t_statistic
 from overparam.evidence.regions import (
-    Region,
     at_least,
     at_most,
     between,
@@ -31,7 +29,7 @@ from overparam.evidence.regions import (
 )
 from overparam.evidence.scale import Scale
 from overparam.evidence.seed_tables import seed_means, worst_interval
-from overparam.evidence.verdict import Evidence
+from overparam.evidence.verdict import Evidence, Part, judged
 from overparam.report.figures import curve
 from overparam.studies.more_is_better_cells import (
     feature_errors,
@@ -153,7 +151,7 @@ def more_is_better(scale: Scale) -> dict[str, Evidence]:
         "more rows": tuned[:, 1:] - tuned[:, :-1],
         "more features": tuned[:, :, 1:] - tuned[:, :, :-1],
     }
-    parts: dict[str, tuple[Statistic, Region, str]] = {}
+    parts: dict[str, Part] = {}
     mean = tuned.mean(axis=(0, 3))
     note = (
         f"Tuned error from {mean[0, 0]:.3f} (n {sizes[0]}, k {widths[0]:g}) to {mean[-1, -1]:.3f}."
@@ -431,19 +429,6 @@ def forced_cost(test: np.ndarray, train: np.ndarray, ratio: float) -> np.ndarray
             t = test[seed, :, draw]
             cost[seed, draw] = np.interp(ratio, train[seed, :, draw] / t, t) - t[best[seed]]
     return cost
-
-
-def judged(
-    table: pl.DataFrame,
-    picture: dict[str, Any],
-    parts: Mapping[str, tuple[Statistic, Region, str]],
-) -> dict[str, Evidence]:
-    """Evidence for each part (statistic, region, note); table and picture stand with the first."""
-    found: dict[str, Evidence] = {}
-    for name, (statistic, region, note) in parts.items():
-        rows, figure = (table.clear(), None) if found else (table, picture)
-        found[name] = Evidence(rows, statistic, region, figure, note=note)
-    return found
 
 
 def means_curve(

@@ -19,11 +19,11 @@ import numpy as np
 import polars as pl
 
 from overparam.evidence.cells import fixed, grid, run
-from overparam.evidence.intervals import Statistic, t_statistic
-from overparam.evidence.regions import Region, at_least, between, less_than, more_than
+from overparam.evidence.intervals import t_statistic
+from overparam.evidence.regions import at_least, between, less_than, more_than
 from overparam.evidence.scale import Scale
 from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
-from overparam.evidence.verdict import Evidence
+from overparam.evidence.verdict import Evidence, judged
 from overparam.report.figures import curve, forest
 from overparam.studies.study import Study
 from overparam.studies.temperature_scaling_limits_cells import (
@@ -181,20 +181,6 @@ def overlap_table(scale: Scale, **axes: Any) -> pl.DataFrame:
     net = scale.pick(smoke=(16, 5), quick=(512, 60), full=(512, 60))
     cost = dict(zip(("width", "epochs"), net, strict=True))
     return run(overlap_network, grid(**axes, seed=scale.seeds, **overlap_rows(scale), **cost))
-
-
-def judged(
-    table: pl.DataFrame,
-    picture: dict[str, Any],
-    parts: Mapping[str, tuple[Statistic, Region, str]],
-) -> dict[str, Evidence]:
-    """Evidence for each part (statistic, region, note); table and picture stand with the first."""
-    found: dict[str, Evidence] = {}
-    for name, (statistic, region, note) in parts.items():
-        first = not found
-        rows, figure = (table, picture) if first else (table.clear(), None)
-        found[name] = Evidence(rows, statistic, region, figure, note=note)
-    return found
 
 
 def fitted(table: pl.DataFrame) -> str:

@@ -12,18 +12,18 @@ the sample of 200 points alone moves the excess by a sixth, as much as the fall 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from overparam.evidence.cells import batched, fixed, grid, run
-from overparam.evidence.intervals import Statistic, exact_statistic, t_statistic
-from overparam.evidence.regions import Region, at_least, at_most, less_than, more_than
+from overparam.evidence.intervals import exact_statistic, t_statistic
+from overparam.evidence.regions import at_least, at_most, less_than, more_than
 from overparam.evidence.scale import Scale
 from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
-from overparam.evidence.verdict import Evidence
+from overparam.evidence.verdict import Evidence, Part, judged
 from overparam.report.figures import curve
 from overparam.studies.study import Study
 from overparam.studies.wide_deep_optimality_cells import (
@@ -68,7 +68,7 @@ def depth_leads_to_three_rules(scale: Scale) -> dict[str, Evidence]:
     table = run(limit_agreement, axes)
     table = table.with_columns(at=pl.format("{}, {}", "activation", "pair"))
     last = max(depth for depth in depths if depth <= LATE)
-    parts: dict[str, Found] = {}
+    parts: dict[str, Part] = {}
     for kind, share in REACHED.items():
         early = min(EARLY, last)
         agreed = by_seed(table.filter(kind=kind, depth=early), "agreement", "at")
@@ -145,7 +145,7 @@ def whatever_the_distribution(scale: Scale) -> dict[str, Evidence]:
     """On rings, a noisy patch and a long tail alpha = d falls and ends below the nearest neighbour
     and alpha = 2d; alpha = d/2 does not fall on each of them."""
     table = risks(scale, HARD, full=[200, 800, 3200])
-    parts: dict[str, Found] = {}
+    parts: dict[str, Part] = {}
     for problem in HARD:
         parts[f"{problem}: alpha = d falls"] = fall(table, problem, "alpha = d")
         for rule in ("1-NN", "alpha = 2d"):
@@ -185,7 +185,7 @@ def finite_networks_follow_their_kernel(scale: Scale) -> dict[str, Evidence]:
         note += f". Two layers of 1,024 on 100 rows: agreement {means[0]:.3f}, {means[1]:.3f}"
         table = pl.concat([table, deeper], how="diagonal_relaxed")
     label = f"agreement at width {widths[-1]}"
-    parts: dict[str, Found] = {
+    parts: dict[str, Part] = {
         label: (t_statistic(agreed, label), at_least(AGREES), note + "."),
         "correlation rises with width": (rise, more_than(0), ""),
     }
@@ -229,7 +229,7 @@ def depth_ruins_regression_only(scale: Scale) -> dict[str, Evidence]:
     listed_risks = ", ".join(
         f"{r:.3f} at {L}" for L, r in zip(depths, risk.mean(axis=0), strict=True)
     )
-    parts: dict[str, Found] = {
+    parts: dict[str, Part] = {
         "regression, >= 20 layers": (ruined, at_least(RUINED), ""),
         "regression, <= 3 layers": (learnt, less_than(LEARNT), ""),
         "classification: 80 layers / 1": (
@@ -263,9 +263,6 @@ def depth_ruins_regression_only(scale: Scale) -> dict[str, Evidence]:
     return judged(table, figure, parts)
 
 
-Found = tuple[Statistic, Region, str]
-
-
 def risks(scale: Scale, problems: Sequence[str], full: list[int]) -> pl.DataFrame:
     """Excess risk of every rule, averaged over the samples of a seed."""
     sizes = scale.pick(smoke=[50, 100], quick=[200, 800], full=full)
@@ -280,14 +277,14 @@ def means_over_draws(table: pl.DataFrame, places: list[str]) -> pl.DataFrame:
     return table.group_by(keys, maintain_order=True).mean().drop("draw")
 
 
-def fall(table: pl.DataFrame, problem: str, rule: str) -> Found:
+def fall(table: pl.DataFrame, problem: str, rule: str) -> Part:
     """By how much the excess risk of a rule falls from the first to the last n."""
     values = by_seed(table.filter(problem=problem), rule, "n")
     label = f"fall of the excess risk of {rule}, first to last n"
     return t_statistic(values[:, 0] - values[:, -1], label, LEVEL), more_than(0), ""
 
 
-def lead(table: pl.DataFrame, problem: str, rule: str) -> Found:
+def lead(table: pl.DataFrame, problem: str, rule: str) -> Part:
     """By how much the excess risk of a rule exceeds that of alpha = d at the last n."""
     rows = table.filter(problem=problem)
     label = f"excess risk of {rule} minus that of alpha = d, last n"
@@ -325,18 +322,3 @@ def risk_curve(table: pl.DataFrame) -> dict[str, Any]:
         x_title="training rows",
         y_title="excess over the Bayes risk",
     )
-
-
-def judged(
-    table: pl.DataFrame,
-    picture: dict[str, Any],
-    parts: Mapping[str, Found],
-    exact: bool = False,
-) -> dict[str, Evidence]:
-    """Evidence for each part (statistic, region, note); table and picture stand with the first."""
-    found: dict[str, Evidence] = {}
-    for name, (statistic, region, note) in parts.items():
-        first = not found
-        rows, figure = (table, picture) if first else (table.clear(), None)
-        found[name] = Evidence(rows, statistic, region, figure, exact=exact, note=note)
-    return found
