@@ -7,9 +7,10 @@ round found in the cache takes no time; it is charged what it cost when it was c
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
+
+from overparam.evidence.atomic_write import write_whole
 
 
 class Charges:
@@ -41,13 +42,7 @@ class Charges:
         key = f"{label} {self._seen[label]}"
         if key not in self._known:
             self._known[key] = round(seconds, 3)
-            self._write()
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self._path, json.dumps(self._known, indent=1) + "\n")
         return self._known[key]
-
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        partial = self._path.with_suffix(".partial")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(self._known, indent=1) + "\n")
-        os.replace(partial, self._path)

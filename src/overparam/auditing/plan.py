@@ -7,7 +7,6 @@ that an interrupted audit goes on with the same plan and two runs of one plan gi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from overparam.auditing.budget import SHARES
 from overparam.auditing.recipes import Recipe, from_dict
 from overparam.data.dataset import Dataset
+from overparam.evidence.atomic_write import write_whole
 from overparam.evidence.errors import UserError
 from overparam.version import __version__
 
@@ -106,9 +106,7 @@ class Plan:
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write plan.json in one step, so that a killed audit never leaves half of it."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(plan.to_json(), indent=1) + "\n")
-    os.replace(partial, path)
+    write_whole(path, json.dumps(plan.to_json(), indent=1) + "\n")
 
 
 def read_plan(path: Path) -> Plan | None:

@@ -36,6 +36,7 @@ from overparam.auditing.report_entries import (
 )
 from overparam.auditing.rows_file import write_rows
 from overparam.auditing.saved_model import save_model, versions
+from overparam.evidence.atomic_write import write_whole
 from overparam.evidence.cells import CellFailure, CellResult
 from overparam.report.audit_page import audit_html
 from overparam.report.document import SCHEMA_VERSION, validate
@@ -324,16 +325,9 @@ class Run:
         text = json.dumps(document, indent=1) + "\n"
         # The page is made of this document: the same one again needs no new page.
         if not (page.exists() and content.exists() and content.read_text("utf-8") == text):
-            _replace(page, audit_html(document, self.figures))
-            _replace(content, text)
+            write_whole(page, audit_html(document, self.figures))
+            write_whole(content, text)
         return Audit(document, self.folder, self.figures, self.failed, self.context.own)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _finite(value: Any) -> Any:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from filelock import FileLock
+
+from overparam.evidence.atomic_write import write_whole
 
 _FORMAT = 1
 _ARRAY = "$array"
@@ -104,7 +105,7 @@ class CellStore:
         if arrays:
             content = safetensors.numpy.save(arrays)
             checksum = hashlib.sha256(content).hexdigest()
-            _replace(path.with_suffix(".safetensors"), content)
+            write_whole(path.with_suffix(".safetensors"), content)
         document = {
             "format": _FORMAT,
             "key": key,
@@ -113,7 +114,7 @@ class CellStore:
             "value": plain,
             "arrays": checksum,
         }
-        _replace(path, json.dumps(document).encode())
+        write_whole(path, json.dumps(document).encode())
 
 
 def _split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -141,9 +142,3 @@ def _plain(entry: Any, name: str) -> Any:
         f"a cell must return numbers, text, lists and arrays; got {type(entry).__name__} "
         f"under {name!r}."
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(content)
-    os.replace(draft, path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from overparam.evidence.atomic_write import write_whole
 
 SCHEMA_VERSION = 1
 
@@ -38,11 +39,11 @@ def write_results(
     """
     folder.mkdir(parents=True, exist_ok=True)
     scale = results["scale"]
-    _replace(folder / f"{scale}.figures.json", json.dumps(plain(figures), allow_nan=False))
+    write_whole(folder / f"{scale}.figures.json", json.dumps(plain(figures), allow_nan=False))
     text = json.dumps(plain(results), indent=1, ensure_ascii=False, allow_nan=False)
-    _replace(folder / f"{scale}.json", f"{text}\n")
+    write_whole(folder / f"{scale}.json", f"{text}\n")
     if errors:
-        _replace(folder / f"{scale}.errors.txt", errors)
+        write_whole(folder / f"{scale}.errors.txt", errors)
     else:
         (folder / f"{scale}.errors.txt").unlink(missing_ok=True)
 
@@ -52,7 +53,7 @@ def write_page(folder: Path, results: Mapping[str, Any], figures: Mapping[str, A
     from overparam.report.study_page import study_html
 
     path = folder / f"{results['scale']}.html"
-    _replace(path, study_html(results, figures))
+    write_whole(path, study_html(results, figures))
     return path
 
 
@@ -67,9 +68,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return value
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
