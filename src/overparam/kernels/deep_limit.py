@@ -30,6 +30,7 @@ from overparam.kernels.dual import (
     dual_activation,
     optimal_coefficients,
 )
+from overparam.kernels.ridge_estimators import class_codes
 from overparam.kernels.sphere_distances import EQUAL, SphereDistances, to_sphere
 
 KNOTS = 4096  # at which psi is iterated
@@ -225,9 +226,7 @@ def training_rows(
     X: np.ndarray, normalize: str | None, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit rows, classes and codes of training data; one class only is a ValueError."""
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least 2 classes; got one class, {classes[0]!r}.")
+    classes, codes = class_codes(y)
     return to_sphere(X, normalize), classes, codes
 
 

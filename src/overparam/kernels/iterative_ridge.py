@@ -12,11 +12,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -25,6 +25,7 @@ from overparam.kernels.conjugate_gradients import Solution, conjugate_gradients,
 from overparam.kernels.dense_kernel import fully_connected
 from overparam.kernels.infinite_kernel import Kernel
 from overparam.kernels.pivoted_cholesky import pivoted_cholesky
+from overparam.kernels.ridge_estimators import RidgeClassification, RidgeRegression
 from overparam.kernels.symmetric_tiles import SymmetricTiles, storage_dtype
 
 Progress = Callable[[str, float], None]
@@ -57,7 +58,7 @@ class _IterativeRidge(BaseEstimator):
         self.progress = progress
         self.random_state = random_state
 
-    def _solve(self, X: NDArray[Any], targets: Array) -> None:
+    def _fit(self, X: NDArray[Any], targets: Array) -> None:
         """Fit dual coefficients (n, k) to targets (n, k), whose mean is taken out."""
         self._check_parameters()
         kernel = self._kernel()
@@ -134,7 +135,7 @@ class _IterativeRidge(BaseEstimator):
         if self.memory < 0:
             raise ValueError(f"memory must be a number of bytes >= 0; got {self.memory!r}.")
 
-    def _outputs(self, X: Any) -> Array:
+    def _targets(self, X: Any) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         work = np.float64 if self.storage_ == "float64" else np.float32
@@ -185,7 +186,7 @@ _PARAMETERS = """
 """
 
 
-class IterativeKernelRidge(RegressorMixin, _IterativeRidge):  # noqa: D101
+class IterativeKernelRidge(RidgeRegression, _IterativeRidge):  # noqa: D101
     __doc__ = f"""Kernel ridge regression beyond what a direct solver holds.
 {_PARAMETERS}
     Examples
@@ -196,27 +197,10 @@ class IterativeKernelRidge(RegressorMixin, _IterativeRidge):  # noqa: D101
     True
     """
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def fit(self, X: Any, y: Any) -> IterativeKernelRidge:
-        """Fit to features (n, d) and targets (n,) or (n, k)."""
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
-        )
-        self._flat = y.ndim == 1
-        self._solve(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1))
-        return self
-
-    def predict(self, X: Any) -> Array:
-        """Return predictions of shape (n,) or (n, k)."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._flat else outputs
+    _accepts: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32]}
 
 
-class IterativeKernelRidgeClassifier(ClassifierMixin, _IterativeRidge):  # noqa: D101
+class IterativeKernelRidgeClassifier(RidgeClassification, _IterativeRidge):  # noqa: D101
     __doc__ = f"""Classification by kernel ridge regression on one-hot labels.
 {_PARAMETERS}    classes_ : ndarray
         Labels, in the order of the columns.
@@ -236,18 +220,8 @@ class IterativeKernelRidgeClassifier(ClassifierMixin, _IterativeRidge):  # noqa:
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least 2 classes; got one class, {self.classes_[0]}.")
-        self._solve(X, np.eye(len(self.classes_))[codes])
+        self._fit(X, np.eye(len(self.classes_))[codes])
         return self
-
-    def decision_function(self, X: Any) -> Array:
-        """Return one score a class, (n, k); for two classes the second minus the first, (n,)."""
-        outputs = self._outputs(X)
-        return outputs[:, 1] - outputs[:, 0] if len(self.classes_) == 2 else outputs
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the label of the largest output."""
-        outputs = self._outputs(X)
-        return self.classes_[outputs.argmax(1)]
 
 
 class _Checkpoint:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from overparam.kernels.ridge_estimators import RidgeClassification, RidgeRegression
 from overparam.kernels.ridge_path import RidgePath
 
 KernelFunction = Callable[..., np.ndarray]
@@ -79,7 +79,7 @@ class _KernelRidge(BaseEstimator):
         return tags
 
 
-class KernelRidgeCV(RegressorMixin, MultiOutputMixin, _KernelRidge):
+class KernelRidgeCV(RidgeRegression, _KernelRidge):
     """Kernel ridge regression with its ridge chosen by exact leave-one-out or by GCV.
 
     Parameters
@@ -121,28 +121,8 @@ class KernelRidgeCV(RegressorMixin, MultiOutputMixin, _KernelRidge):
     True
     """
 
-    def fit(self, X: Any, y: Any) -> KernelRidgeCV:
-        """Fit X (n, d) and targets y (n,) or (n, t)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=True,
-            ensure_min_samples=2,
-        )
-        self._one_target = y.ndim == 1
-        self._fit(X, y.reshape(len(y), -1).astype(np.float64))
-        return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predicted targets, (n,) or (n, t) like y."""
-        found = self._targets(X)
-        return found[:, 0] if self._one_target else found
-
-
-class KernelRidgeClassifierCV(ClassifierMixin, _KernelRidge):
+class KernelRidgeClassifierCV(RidgeClassification, _KernelRidge):
     """Kernel ridge regression on one-hot targets; parameters as in `KernelRidgeCV`.
 
     The ridge is chosen for the squared error, which is not the classification error.
@@ -163,24 +143,10 @@ class KernelRidgeClassifierCV(ClassifierMixin, _KernelRidge):
     True
     """
 
-    def fit(self, X: Any, y: Any) -> KernelRidgeClassifierCV:
-        """Fit X (n, d) and labels y (n,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        self.classes_, codes, targets = one_hot(y)
-        self._fit(X, targets)
+    def _fit(self, X: np.ndarray, targets: np.ndarray) -> None:
+        super()._fit(X, targets)
         predicted = (targets - self.loo_residuals_).argmax(axis=1)
-        self.loo_error_ = float((predicted != codes).mean())
-        return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Predicted one-hot targets (n, k); for two classes the second minus the first, (n,)."""
-        found = self._targets(X)
-        return found[:, 1] - found[:, 0] if found.shape[1] == 2 else found
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The class of the largest target of each row, (n,)."""
-        best = self._targets(X).argmax(axis=1)
-        return self.classes_[best]
+        self.loo_error_ = float((predicted != targets.argmax(axis=1)).mean())
 
 
 def choose_ridge(estimator: Any, path: RidgePath, rules: tuple[str, str]) -> None:
@@ -205,12 +171,3 @@ def choose_ridge(estimator: Any, path: RidgePath, rules: tuple[str, str]) -> Non
     best = int((estimator.loo_ if ridge == rules[1] else estimator.gcv_).argmin())
     estimator.ridge_ = float(found[best])
     estimator.at_bound_ = not fixed and found[best] in (found.min(), found.max())
-
-
-def one_hot(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Classes (k,), codes (n,) and one-hot targets (n, k) of labels y (n,)."""
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least 2 classes; got one class, {classes[0]!r}.")
-    return classes, codes, np.eye(len(classes))[codes]

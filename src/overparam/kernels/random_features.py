@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from overparam.kernels.kernel_ridge import choose_ridge, one_hot
+from overparam.kernels.kernel_ridge import choose_ridge
+from overparam.kernels.ridge_estimators import RidgeClassification, RidgeRegression
 from overparam.kernels.ridge_path import RidgePath
 
 FeatureMap = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -79,7 +80,7 @@ class _RandomFeatures(BaseEstimator):
         return features / np.sqrt(shape[1])
 
 
-class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, _RandomFeatures):
+class RandomFeatureRidge(RidgeRegression, _RandomFeatures):
     """Ridge regression on random features.
 
     Parameters
@@ -117,48 +118,11 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, _RandomFeatures):
     True
     """
 
-    def fit(self, X: Any, y: Any) -> RandomFeatureRidge:
-        """Fit X (n, d) and targets y (n,) or (n, t)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=True,
-            ensure_min_samples=2,
-        )
-        self._one_target = y.ndim == 1
-        self._fit(X, y.reshape(len(y), -1).astype(np.float64))
-        return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predicted targets, (n,) or (n, t) like y."""
-        found = self._targets(X)
-        return found[:, 0] if self._one_target else found
-
-
-class RandomFeatureClassifier(ClassifierMixin, _RandomFeatures):
+class RandomFeatureClassifier(RidgeClassification, _RandomFeatures):
     """Ridge regression on random features and one-hot targets; see `RandomFeatureRidge`.
 
     Attributes
     ----------
     classes_ : ndarray (k,)
     """
-
-    def fit(self, X: Any, y: Any) -> RandomFeatureClassifier:
-        """Fit X (n, d) and labels y (n,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        self.classes_, _, targets = one_hot(y)
-        self._fit(X, targets)
-        return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Predicted one-hot targets (n, k); for two classes the second minus the first, (n,)."""
-        found = self._targets(X)
-        return found[:, 1] - found[:, 0] if found.shape[1] == 2 else found
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The class of the largest target of each row, (n,)."""
-        best = self._targets(X).argmax(axis=1)
-        return self.classes_[best]
