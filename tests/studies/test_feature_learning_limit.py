@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from tests.studies.planted_claims import planted_verdicts
 
 from overparam.evidence import cells
 from overparam.evidence.scale import FULL, QUICK, SMOKE
@@ -62,10 +63,7 @@ def grid_has_words(grid):
 
 
 def verdicts(monkeypatch, claim, scale=QUICK, wrong=lambda function, at, found: found):
-    monkeypatch.setattr(claims, "run", planted(wrong))
-    parts = claims.study.claims[claim].measure(scale)
-    parts = parts if isinstance(parts, dict) else {"": parts}
-    return [str(part.verdict) for part in parts.values()]
+    return planted_verdicts(monkeypatch, claims, planted(wrong), claim, scale)
 
 
 @pytest.mark.parametrize("scale", [QUICK, FULL], ids=lambda scale: scale.name)

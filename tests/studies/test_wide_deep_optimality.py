@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+from tests.studies.planted_claims import planted_verdicts
 
 from overparam.evidence import cells
 from overparam.evidence.intervals import t_interval
@@ -63,9 +64,7 @@ def planted(**wrong):
 
 
 def verdicts(monkeypatch, claim, scale=QUICK, **wrong):
-    monkeypatch.setattr(claims, "run", planted(**wrong))
-    parts = claims.study.claims[claim].measure(scale)
-    return [str(part.verdict) for part in parts.values()]
+    return planted_verdicts(monkeypatch, claims, planted(**wrong), claim, scale)
 
 
 @pytest.mark.parametrize("scale", [QUICK, FULL], ids=lambda scale: scale.name)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import erf, expit, ndtr
+from scipy.special import expit, ndtr
+
+from overparam.kernels.dual import NAMED as FUNCTIONS
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -60,18 +62,14 @@ NAMED = {
         _piecewise_linear("linear", 1.0, 1.0),
         _piecewise_linear("relu", 1.0, 0.0),
         _piecewise_linear("leaky_relu", 1.0, LEAKY_SLOPE),
-        Elementwise("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-        Elementwise("sin", np.sin, np.cos),
-        Elementwise("erf", erf, lambda z: np.exp(-(z**2)) * (2 / np.sqrt(np.pi))),
-        Elementwise("gelu", lambda z: z * ndtr(z), lambda z: ndtr(z) + z * _density(z)),
-        Elementwise("swish", lambda z: z * expit(z), lambda z: expit(z) * (1 + z * expit(-z))),
-        Elementwise(
-            "elu",
-            lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-            lambda z: np.exp(np.minimum(z, 0)),
-        ),
-        Elementwise("softplus", lambda z: np.logaddexp(0, z), expit),
-        Elementwise("sigmoid", expit, lambda z: expit(z) * expit(-z)),
+        Elementwise("tanh", FUNCTIONS["tanh"], lambda z: 1 - np.tanh(z) ** 2),
+        Elementwise("sin", FUNCTIONS["sin"], np.cos),
+        Elementwise("erf", FUNCTIONS["erf"], lambda z: np.exp(-(z**2)) * (2 / np.sqrt(np.pi))),
+        Elementwise("gelu", FUNCTIONS["gelu"], lambda z: ndtr(z) + z * _density(z)),
+        Elementwise("swish", FUNCTIONS["silu"], lambda z: expit(z) * (1 + z * expit(-z))),
+        Elementwise("elu", FUNCTIONS["elu"], lambda z: np.exp(np.minimum(z, 0))),
+        Elementwise("softplus", FUNCTIONS["softplus"], expit),
+        Elementwise("sigmoid", FUNCTIONS["sigmoid"], lambda z: expit(z) * expit(-z)),
     )
 }
 SYNONYMS = {"identity": "linear", "silu": "swish", "leakyrelu": "leaky_relu"}
