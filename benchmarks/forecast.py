@@ -151,10 +151,10 @@ MODELS: dict[str, Callable[[Rows, list[Fit], int], list[np.ndarray]]] = {
 }
 
 
-def one_split(name: str, model: str, seed: int) -> dict[str, float | str]:
-    """Forecast from a quarter of the pool, then measure."""
+def one_split(name: str, model: str, seed: int, times: int = 4) -> dict[str, float | str]:
+    """Forecast from a quarter of the pool (one of `times` parts), then measure."""
     data, pool, test = split(name, seed)
-    quarter = pool[: len(pool) // 4]
+    quarter = pool[: len(pool) // times]
     rng = np.random.default_rng(seed)
     fitted = len(quarter) * (FOLDS - 1) // FOLDS
     sizes = np.unique([max(8, round(f * fitted)) for f in FRACTIONS])

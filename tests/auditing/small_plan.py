@@ -44,9 +44,15 @@ def small_plan(
             "sweep": Recipe(**{**net, **sweep}),
             "sweep_rows": rows,
             "widths": tuple(perceptron_width(r * rows * n_outputs, d, n_outputs) for r in (0.5, 8)),
+            "forecast_rows": min(rows, 200),
             "baseline_seconds": dict.fromkeys(NAMES[dataset.task], 1.0),
             "reserve_seconds": 1e5,
-            "seconds": {"one_net": 0.1, "width_sweep": 1.0, "a_thousand_predictions": 0.01},
+            "seconds": {
+                "one_net": 0.1,
+                "width_sweep": 1.0,
+                "forecast": 1.0,
+                "a_thousand_predictions": 0.01,
+            },
             **changes,
         },
     )

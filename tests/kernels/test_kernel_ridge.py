@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneOut
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from overparam.kernels import KernelRidgeClassifierCV, KernelRidgeCV
+from overparam.kernels.kernel_ridge import sharpness
 
 X, Y = load_diabetes(return_X_y=True)
 X, Y = 20 * X[:60], Y[:60] - Y[:60].mean()
@@ -109,3 +110,32 @@ def test_bad_parameters_are_named(change, message):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="y must hold at least 2 classes; got one class"):
         KernelRidgeClassifierCV().fit(X, np.zeros(60, int))
+
+
+def test_probabilities_have_the_least_log_loss_of_the_leave_one_out_predictions():
+    X, y = load_digits(return_X_y=True)
+    model = KernelRidgeClassifierCV(gamma=5e-4).fit(X[:600], y[:600])
+    loo = np.eye(10)[y[:600]] - model.loo_residuals_
+
+    def loss(factor):
+        logits = factor * loo
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        target = np.full((600, 10), 1 / 602 / 9)
+        target[np.arange(600), y[:600]] = 1 - 1 / 602
+        return -(target * log_p).sum()
+
+    assert loss(model.sharpness_) < min(
+        loss(0.95 * model.sharpness_), loss(1.05 * model.sharpness_)
+    )
+    p = model.predict_proba(X[600:1200])
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_array_equal(p.argmax(axis=1), model.predict(X[600:1200]))
+    right = p[np.arange(600), y[600:1200]]
+    assert -np.log(right).mean() < 0.2
+    assert p.max(axis=1).mean() == pytest.approx((p.argmax(axis=1) == y[600:1200]).mean(), abs=0.03)
+
+
+def test_few_rows_that_are_all_right_do_not_give_certainty():
+    predicted = np.eye(2)[np.arange(10) % 2]
+    factor = sharpness(predicted, np.arange(10) % 2)
+    assert 1 / (1 + np.exp(factor)) == pytest.approx(1 / 12, rel=1e-3)

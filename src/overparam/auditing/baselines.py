@@ -1,4 +1,4 @@
-"""What a practitioner would try first: majority, a linear model, neighbours, boosted trees."""
+"""Models without trained nets: what everybody tries first, and what nets become when infinite."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from overparam.auditing.infinite_nets import fit_deep_limit, fit_wide_limit, rows_used
 from overparam.auditing.net_cells import SplitKey, at_most, fit_and_held
 from overparam.data.dataset import Dataset, View
 from overparam.data.preprocessing import Preprocessor
@@ -26,6 +27,8 @@ TITLES = {
     "logistic-regression": "logistic regression",
     "ridge-regression": "ridge regression",
     "k-nearest-neighbours": "k nearest neighbours",
+    "deep-limit": "infinitely deep net, as a weighting of rows",
+    "wide-limit": "infinitely wide net, as a kernel",
     "gradient-boosting": "gradient boosting",
 }
 NAMES = {
@@ -33,9 +36,17 @@ NAMES = {
         "majority",
         "logistic-regression",
         "k-nearest-neighbours",
+        "deep-limit",
+        "wide-limit",
         "gradient-boosting",
     ),
-    "regression": ("mean", "ridge-regression", "k-nearest-neighbours", "gradient-boosting"),
+    "regression": (
+        "mean",
+        "ridge-regression",
+        "k-nearest-neighbours",
+        "wide-limit",
+        "gradient-boosting",
+    ),
 }
 STRENGTHS = (1.0, 0.1, 0.01, 10.0)  # inverse penalties of the logistic regression
 NEIGHBOURS = (5, 1, 15)
@@ -114,7 +125,7 @@ def predict_view(model: Any, view: View) -> np.ndarray:
 
 
 def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any, str]:
-    """Fit a baseline on a view, tuned on a tenth of its rows.
+    """Fit a baseline on a view, tuned on a tenth of its rows or by leaving out one row.
 
     Parameters
     ----------
@@ -129,6 +140,10 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
     (estimator, str)
         The fitted model, and what was chosen, in words.
     """
+    if name == "deep-limit":
+        return fit_deep_limit(view, seed)
+    if name == "wide-limit":
+        return fit_wide_limit(view, seed, seconds)
     fitted, held = (_like(view, rows) for rows in fit_and_held(view.dataset, view.rows, seed))
     if name == "gradient-boosting":
         return _boost(at_most(fitted, MOST_TREE_ROWS, seed), held, seed, seconds)
@@ -141,9 +156,7 @@ def fit_baseline(name: str, view: View, seed: int, seconds: float) -> tuple[Any,
         if (loss := _loss(held, predict_view(model, held))) < lowest:
             best, lowest = model, loss
     chosen = _fit(clone(best), everything)
-    few = len(everything) < len(view)
-    rows = f"on {len(everything):,} of {len(view):,} rows" if few else ""
-    return chosen, ", ".join(filter(None, (_setting(chosen), rows)))
+    return chosen, ", ".join(filter(None, (_setting(chosen), rows_used(everything, view))))
 
 
 def _seconds_a_fit(name: str, view: View) -> float:

@@ -64,6 +64,8 @@ class Plan:
         Training rows of the width sweep.
     widths : tuple of int
         Hidden widths of the sweep's perceptrons.
+    forecast_rows : int
+        Training rows of the kernel that forecasts the error of more rows.
     seconds : dict
         Expected seconds of one thread, by part.
     """
@@ -82,6 +84,7 @@ class Plan:
     sweep: Recipe
     sweep_rows: int
     widths: tuple[int, ...]
+    forecast_rows: int
     sweep_seeds: int = 3
     curve_seeds: int = 4
     fold_seeds: int = 2

@@ -10,6 +10,7 @@ import numpy as np
 from overparam.auditing.baselines import NAMES
 from overparam.auditing.budget import SHARES
 from overparam.auditing.cost import RATE, multiply_adds, training_seconds
+from overparam.auditing.forecast_cell import affordable_rows, expected_seconds
 from overparam.auditing.net_cells import SCORED_VALIDATION, fit_and_held
 from overparam.auditing.plan import DECAYS, FOLDS, FRACTIONS, Options, Plan
 from overparam.auditing.recipes import (
@@ -36,9 +37,10 @@ FEWEST_ROWS = 2000  # seeds, then passes, are cut before rows fall below this
 FEWEST_STEPS = 300  # rows fall below it before training gets shorter than this
 BATCHES = ((32, 1000), (64, 4000), (128, 20_000), (256, np.inf))  # size, below so many rows
 # Of the baselines' share, for tuning each kind of them.
-TUNING = {"gradient-boosting": 0.5, "logistic-regression": 0.25}
-LITTLE_TUNING = 0.1
+TUNING = {"gradient-boosting": 0.45, "logistic-regression": 0.2, "wide-limit": 0.2}
+LITTLE_TUNING = 0.05
 NETS_FOR_RECIPE = 0.7  # of the nets' share; the width sweep has the rest
+FORECAST = 0.03  # of the budget, for the spectrum that forecasts the error of more rows
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,18 @@ def make_plan(
     n_fit = len(fit_and_held(dataset, split.train.rows, options.seed)[0])
     n_outputs = len(dataset.classes) or 1
     repeats = REPEATS if dataset.n < FEW_ROWS and dataset.test_rows is None else 1
-    nets = SHARES["nets"] * options.budget * jobs
+    forecast_rows = affordable_rows(n_fit, FORECAST * options.budget)
+    forecast_seconds = expected_seconds(forecast_rows)
+    # The forecast is one piece of work: all processes wait for it.
+    nets = (SHARES["nets"] * options.budget - forecast_seconds) * jobs
     cost = _CostOf(split.train, len(split.validation), n_outputs)
-    recipe, seeds = _within_budget(cost, n_fit, repeats, options.budget * jobs)
+    recipe, seeds = _within_budget(
+        cost,
+        n_fit,
+        repeats,
+        nets=NETS_FOR_RECIPE * nets,
+        treatments=SHARES["treatments"] * options.budget * jobs,
+    )
     own_recipe = own_seconds = None
     if options.model:
         theirs = _CostOf(split.train, len(split.validation), n_outputs, options.model, own)
@@ -124,6 +135,7 @@ def make_plan(
         ),
         sweep_rows=sweep_rows,
         widths=tuple(widths),
+        forecast_rows=forecast_rows,
         baseline_parameters=cost.parameters,
         baseline_seconds=_baseline_seconds(dataset.task, options.budget, jobs, repeats),
         reserve_seconds=SHARES["reserve"] * options.budget,
@@ -131,6 +143,7 @@ def make_plan(
             "one_net": cost(recipe),
             **({} if own_seconds is None else {"your_model": own_seconds}),
             "width_sweep": sweep_seconds,
+            "forecast": forecast_seconds,
             "a_thousand_predictions": cost.of_predictions(1000),
         },
         choices=tuple(choices),
@@ -205,14 +218,18 @@ def _batch(rows: int) -> int:
     return next(size for size, limit in BATCHES if rows < limit)
 
 
-def _within_budget(cost: _CostOf, n_fit: int, repeats: int, seconds: float) -> tuple[Recipe, Seeds]:
-    """The most rows whose trainings fit; below `FEWEST_ROWS`, first fewer seeds, then passes."""
+def _within_budget(
+    cost: _CostOf, n_fit: int, repeats: int, *, nets: float, treatments: float
+) -> tuple[Recipe, Seeds]:
+    """The most rows whose trainings fit; below `FEWEST_ROWS`, first fewer seeds, then passes.
+
+    `nets` and `treatments` are seconds of one thread for those of findings and of treatments.
+    """
 
     def fits(recipe: Recipe, seeds: Seeds) -> bool:
         one = cost(recipe)
         return (
-            one * seeds.findings(repeats) <= SHARES["nets"] * NETS_FOR_RECIPE * seconds
-            and one * seeds.treatments(repeats) <= SHARES["treatments"] * seconds
+            one * seeds.findings(repeats) <= nets and one * seeds.treatments(repeats) <= treatments
         )
 
     for seeds in (MANY if repeats == 1 else SPLITS, FEW):

@@ -37,6 +37,17 @@ BLOCK = 4096  # rows at once through the nets
 # What a file of a baseline may hold besides what skops itself knows to be safe.
 TRUSTED = (
     "functools.partial",  # of a function that must be trusted by its own name
+    "numpy.dtype",
+    "overparam.kernels.deep_limit.DeepLimitClassifier",
+    "overparam.kernels.deep_limit.PsiTable",
+    "overparam.kernels.dense_kernel.FullyConnected",
+    "overparam.kernels.dual.DeepLimit",
+    "overparam.kernels.dual.DualActivation",
+    "overparam.kernels.gaussian_moments.LeakyReLU",
+    "overparam.kernels.infinite_kernel.Kernel",
+    "overparam.kernels.kernel_ridge.KernelRidgeCV",
+    "overparam.kernels.kernel_ridge.KernelRidgeClassifierCV",
+    "overparam.kernels.sphere_distances.SphereDistances",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",

@@ -9,7 +9,8 @@ model's error by a regression of logarithms over the measured sizes,
 
 The forecast is the geometric mean of the two. Its interval holds the forecasts of both from
 resampled rows, subsets and kernel curves: where the sources disagree it is wide. Both believe that
-what was seen goes on; for the rest it widens by a tenth for each doubling beyond what was measured.
+what was seen goes on; for the rest it widens with the square of the doublings beyond what was
+measured: a curve that bends otherwise than expected shows it far away.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from overparam.diagnostics.power_law_curve import PowerLaw, fit_power_law, resam
 RESAMPLES = 1000
 SLOPE_SPREAD = 0.3  # of s around 1
 POINT_SPREAD = 0.1  # relative, of a measured point around the regression
-A_DOUBLING = 0.1  # relative spread beyond the largest measured size: what neither source can know
+BEYOND = 0.04  # relative spread, times the squared doublings: what neither source can know
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def forecast_error(
     central = np.sqrt(ours * said[0])
     draws = np.concatenate([from_curve, from_kernel])
     beyond = np.maximum(np.log2(ahead / n[-1]), 0)
-    draws = draws * np.exp(A_DOUBLING * beyond * rng.standard_normal((len(draws), 1)))
+    draws = draws * np.exp(BEYOND * beyond**2 * rng.standard_normal((len(draws), 1)))
     gain = np.concatenate([curves, curves])[:, -1:] - draws
     if test_rows is not None:
         draws = _as_measured(draws, test_rows, measured, rng)

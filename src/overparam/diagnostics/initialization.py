@@ -64,6 +64,8 @@ class InitReport:
         ``signals explode``, ``signals vanish`` or ``critical`` (gradients count as signals).
     fix : str
         What to do; empty for a critical net.
+    normalised : bool
+        Whether the module holds normalisation layers, which the theory's columns leave out.
     notes : tuple of str
         Where the theory's columns do not describe this module.
     """
@@ -77,6 +79,7 @@ class InitReport:
     optimal_aspect_ratio: float
     verdict: str
     fix: str
+    normalised: bool
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -164,6 +167,7 @@ def check_initialization(
         for name in ("K", "gradient")
     )
     verdict = _verdict(signal, backward)
+    normalised = any(isinstance(each, _NORMALISATION) for each in module.modules())
     return InitReport(
         table=table,
         signal=signal,
@@ -174,7 +178,8 @@ def check_initialization(
         optimal_aspect_ratio=best,
         verdict=verdict,
         fix="" if verdict == "critical" else _fix(s.name, critical, table),
-        notes=_notes(module, critical),
+        normalised=normalised,
+        notes=_notes(normalised, critical),
     )
 
 
@@ -327,9 +332,9 @@ def _fix(name: str, critical: Any, table: pl.DataFrame) -> str:
     )
 
 
-def _notes(module: nn.Module, critical: Any) -> tuple[str, ...]:
+def _notes(normalised: bool, critical: Any) -> tuple[str, ...]:
     notes = []
-    if any(isinstance(each, _NORMALISATION) for each in module.modules()):
+    if normalised:
         notes.append(
             "The module holds normalisation layers, which the theory's columns leave out: "
             "the measured columns and the verdict count them in."

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -17,6 +19,7 @@ from overparam.kernels.ridge_estimators import RidgeClassification, RidgeRegress
 from overparam.kernels.ridge_path import RidgePath
 
 KernelFunction = Callable[..., np.ndarray]
+SHARPNESS = (1e-2, 1e3)  # of probabilities; one-hot targets are 1 apart
 
 
 class _KernelRidge(BaseEstimator):
@@ -125,11 +128,14 @@ class KernelRidgeCV(RidgeRegression, _KernelRidge):
 class KernelRidgeClassifierCV(RidgeClassification, _KernelRidge):
     """Kernel ridge regression on one-hot targets; parameters as in `KernelRidgeCV`.
 
-    The ridge is chosen for the squared error, which is not the classification error.
+    The ridge is chosen for the squared error, which is not the classification error. Probabilities
+    are a softmax of the predicted targets times `sharpness_`, which makes the log loss of the
+    leave-one-out predictions least.
 
     Attributes
     ----------
     classes_ : ndarray (k,)
+    sharpness_ : float
     loo_error_ : float
         Share of training rows that the fit without them gets wrong: the exact leave-one-out
         classification error at the chosen ridge.
@@ -145,8 +151,31 @@ class KernelRidgeClassifierCV(RidgeClassification, _KernelRidge):
 
     def _fit(self, X: np.ndarray, targets: np.ndarray) -> None:
         super()._fit(X, targets)
-        predicted = (targets - self.loo_residuals_).argmax(axis=1)
-        self.loo_error_ = float((predicted != targets.argmax(axis=1)).mean())
+        predicted, labels = targets - self.loo_residuals_, targets.argmax(axis=1)
+        self.loo_error_ = float((predicted.argmax(axis=1) != labels).mean())
+        self.sharpness_ = sharpness(predicted, labels)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities (n, k), calibrated on the leave-one-out predictions."""
+        targets = self._targets(X)
+        return softmax(self.sharpness_ * targets, axis=1)
+
+
+def sharpness(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Factor b for which softmax(b predicted (n, k)) has the least log loss for labels (n,).
+
+    Labels count as certain up to 1 / (n + 2) only (Platt 1999): a few rows that are all right
+    would otherwise ask for certainty.
+    """
+    n, k = predicted.shape
+    wrong = 1 / (n + 2)
+    share = np.full((n, k), wrong / (k - 1))
+    share[np.arange(n), labels] = 1 - wrong
+
+    def loss(log_factor: float) -> float:
+        return -float((share * log_softmax(np.exp(log_factor) * predicted, axis=1)).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(SHARPNESS), method="bounded").x))
 
 
 def choose_ridge(estimator: Any, path: RidgePath, rules: tuple[str, str]) -> None:

@@ -106,6 +106,7 @@ class TabularNet(nn.Module):
             self.norms = nn.ModuleList(nn.LayerNorm(width, eps=_EPS) for _ in range(depth + 1))
             self.inner = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
             self.outer = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+            self.activation = nn.SiLU()
             self.head = nn.Linear(width, n_outputs)
 
     def fit_scaling(self, X: Any) -> TabularNet:
@@ -127,11 +128,12 @@ class TabularNet(nn.Module):
         """Logits (B, n_outputs) of rows (B, n_features)."""
         tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         state = {name: value.unsqueeze(0) for name, value in tensors.items()}
-        masks = None
-        if self.training and self.mask_units:
-            ones = x.new_ones(1, len(x), self.mask_units)
-            masks = nn.functional.dropout(ones, self.dropout)
-        return self.stacked_forward(state, x.unsqueeze(0), masks)[0]
+        # Layer by layer, so that hooks on layers see what passes.
+        h = self.entry(self._columns(state, x.unsqueeze(0))[0])
+        for norm, inner, outer in zip(self.norms, self.inner, self.outer, strict=False):
+            u = self.activation(inner(norm(h)))
+            h = h + outer(nn.functional.dropout(u, self.dropout, self.training))
+        return self.head(self.norms[-1](h))
 
     def stacked_forward(
         self, state: Mapping[str, Tensor], x: Tensor, masks: Tensor | None = None

@@ -6,8 +6,11 @@ from scipy.stats import norm
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotApplicable
+from overparam.auditing.budget import SHARES
 from overparam.auditing.findings import learning_curve as module
 from overparam.auditing.findings.learning_curve import learning_curve
+from overparam.auditing.forecast_cell import kernel_rows
+from overparam.diagnostics.error_forecast import forecast_error
 from overparam.diagnostics.power_law_curve import fit_power_law, resampled_curves
 
 SIZES = np.array([20.0, 40, 80, 160, 320])
@@ -103,9 +106,16 @@ def test_the_forecast_is_for_the_rows_at_hand_also_where_nets_saw_fewer(make_con
     twice = answer.extra["forecast"][0]
     assert twice["rows"] == 1600
     sweep = context.memory["subset_curve"]
-    curve = fit_power_law(sweep.values, module.errors(context, sweep).mean(axis=(1, 2)))
+    view = context.dataset.view(
+        kernel_rows(context.dataset, context.split_keys[0].as_dict(), 200),
+        context.splits[0].train.rows,
+    )
+    direct = forecast_error(
+        sweep.values, module.errors(context, sweep), view.flat, view.y, [at_hand, 2 * at_hand]
+    )
     variance = np.var(context.splits[0].train.y)
-    assert twice["error"] == pytest.approx(np.sqrt(curve(np.array([2 * at_hand])) * variance)[0])
+    expected = np.sqrt(direct.points[1]["error"] * variance)
+    assert twice["error"] == pytest.approx(expected, rel=0.02)  # other draws for other horizons
     assert any("The budget let nets train on 200 of" in text for text in answer.details)
 
 
@@ -121,3 +131,30 @@ def test_a_forecast_from_few_of_the_rows_is_a_tip_that_says_so(make_context):
     answer = learning_curve(few)
     assert answer.resolved_outcome == "tip"
     assert answer.headline.startswith("From the 110 rows that nets could afford: ")
+
+
+def test_interpolation_is_near_optimal_without_noise_and_costs_with_it(make_context):
+    X = np.random.default_rng(0).standard_normal((500, 5)).astype(np.float32)
+    clean = learning_curve(make_context(X, np.sin(X[:, 0]) + X[:, 1])).extra["interpolation"]
+    noise = np.random.default_rng(1).standard_normal(500)
+    answer = learning_curve(make_context(X, np.sin(X[:, 0]) + X[:, 1] + noise))
+    noisy = answer.extra["interpolation"]
+    assert clean["high"] <= module.NEAR < noisy["low"]
+    assert clean["fitting_ratio"] < 0.5 * noisy["fitting_ratio"]
+    assert clean["ridge"] < noisy["ridge"]
+    assert answer.details[0].startswith("Interpolation costs here: fitting every row exactly")
+
+
+def test_without_time_for_the_kernel_the_curve_alone_forecasts(make_context):
+    context = make_context(*blobs(1200, 10, distance=3.0))
+    learning_curve(context)
+    context.ledger.spent["nets"] = 2 * sum(SHARES.values()) * context.ledger.total
+    answer = learning_curve(context)
+    assert answer.details[0].startswith("The forecast rests on the curve alone: the kernel needs")
+    assert "interpolation" not in answer.extra
+    law = fit_power_law(
+        context.memory["subset_curve"].values,
+        module.errors(context, context.memory["subset_curve"]).mean(axis=(1, 2)),
+    )
+    twice = 2 * module.fitted_rows(context)
+    assert answer.extra["forecast"][0]["error"] == pytest.approx(law(np.array([twice]))[0], rel=0.3)
