@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from overparam.diagnostics.activation_change import coordinate_check
 from overparam.nets.mlp import MLP
