@@ -112,11 +112,11 @@ def rate_factors(
     """Factors on the learning rate by parameter, for `training.Ensemble.fit`."""
     if not recipe.base_width:
         return None
-    nets = [
+    net, base = (
         _plain_factory(one, preprocessor, None, None)(n_features, n_outputs, 0)
         for one in (recipe, _base(recipe))
-    ]
-    return maximal_update_factors_(*nets)
+    )
+    return maximal_update_factors_(net, base)
 
 
 def _base(recipe: Recipe) -> Recipe:
