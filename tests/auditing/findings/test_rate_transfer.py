@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from tests.auditing.known_data import blobs
 
-from overparam.auditing.answers import NotApplicable
+from overparam.auditing.answers import NotAffordable, NotApplicable
 from overparam.auditing.findings.rate_transfer import EXPLODES, largest_exponent, rate_transfer
 from overparam.evidence.verdict import Verdict
 
@@ -53,7 +53,26 @@ def test_the_layer_that_grows_most_decides():
     np.testing.assert_allclose([found.value, found.interval.high], 0.5, rtol=1e-9)
 
 
-def test_a_net_of_one_unit_cannot_be_varied(make_context):
-    context = make_context(*blobs(120, 4, distance=3.0), net={"width": 4, "epochs": 2})
-    with pytest.raises(NotApplicable, match="has width 4: too narrow to vary"):
+def test_seeds_whose_layer_is_dead_do_not_count():
+    rows = [
+        {"layer": "a", "width": w, "seed": s, "change": 0.0 if s == 1 else w**0.5}
+        for w in (4, 8)
+        for s in (0, 1, 2)
+    ]
+    found = largest_exponent(pl.DataFrame(rows))
+    assert (found.n, round(found.value, 9)) == (2, 0.5)
+    with pytest.raises(NotApplicable, match="training changes no layer"):
+        largest_exponent(pl.DataFrame(rows).with_columns(change=0.0))
+
+
+def test_a_narrow_net_cannot_be_varied(make_context):
+    context = make_context(*blobs(120, 4, distance=3.0), net={"width": 15, "epochs": 2})
+    with pytest.raises(NotApplicable, match="has width 15: too narrow to vary"):
+        rate_transfer(context)
+
+
+def test_it_is_left_out_where_the_budget_is_spent(make_context):
+    context = make_context(*blobs(120, 4, distance=3.0), net=WIDE)
+    context.ledger.total = 1e-3
+    with pytest.raises(NotAffordable, match="needs about 2 s of the nets share"):
         rate_transfer(context)

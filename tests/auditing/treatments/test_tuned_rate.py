@@ -66,6 +66,6 @@ def test_a_sweep_beyond_the_share_is_not_begun(wide):
 
 
 def test_a_net_without_a_quarter_is_left_out(make_context):
-    context = make_context(*blobs(120, 4, distance=3.0), net={"width": 7, "epochs": 2})
-    with pytest.raises(NotApplicable, match="has width 7: a quarter of it is no net"):
+    context = make_context(*blobs(120, 4, distance=3.0), net={"width": 15, "epochs": 2})
+    with pytest.raises(NotApplicable, match="has width 15: a quarter of it is no net"):
         tuned_rate(context)

@@ -12,6 +12,7 @@ from overparam.auditing.treatments.single_nets import trained
 
 RATES = (1e-4, 3.2e-4, 1e-3, 3.2e-3, 1e-2)
 NARROWER = 4
+FEWEST = 4  # units of the narrow net
 
 
 @treatment(
@@ -53,7 +54,7 @@ def tuned_rate(context: Context) -> Candidate:
 def base_width(context: Context) -> int:
     """A quarter of the baseline net's width."""
     width = context.recipe.width
-    if width < 2 * NARROWER:
+    if width < FEWEST * NARROWER:
         raise NotApplicable(f"the baseline net has width {width}: a quarter of it is no net.")
     return width // NARROWER
 
