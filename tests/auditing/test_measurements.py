@@ -39,6 +39,14 @@ def test_the_decay_sweep_has_the_baseline_among_its_members(context):
     np.testing.assert_allclose(sweep.validation[usual, 0], replica[0], rtol=1e-3, atol=1e-3)
 
 
+def test_a_narrower_net_of_the_same_kind_costs_less(context):
+    recipe = context.recipe
+    one = measurements.cost_of_one(context, recipe)
+    narrow = measurements.cost_of_one(context, recipe.but(width=2))
+    assert narrow == pytest.approx(measurements.NARROW_COST * one)
+    assert measurements.cost_of_one(context, recipe.but(width=16)) == one
+
+
 def test_the_width_sweep_goes_from_narrow_to_wide(context):
     sweep = measurements.width_sweep(context)
     assert list(sweep.values) == list(context.plan.widths)

@@ -13,8 +13,9 @@ from overparam.auditing.net_cells import (
     folds,
     out_of_fold,
     subsample,
+    train,
 )
-from overparam.auditing.recipes import Recipe
+from overparam.auditing.recipes import Recipe, module_factory
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
 
@@ -92,6 +93,22 @@ def test_vectors_tell_members_apart():
     found = fit_nets(dataset, SPLIT, RECIPE, [0, 0], vectors)
     spread = np.ptp(found["validation"], axis=(1, 2))
     assert spread[1] < spread[0]
+
+
+def test_under_mup_hidden_weights_move_at_a_fraction_of_the_rate():
+    """One step of Adam moves every entry by the rate: the layers' rates can be read off."""
+    view = load(*blobs(200, 3, distance=2.0)).split(0).train
+    recipe = Recipe("perceptron", 16, 200, 1, 200, weight_decay=0.0, schedule="constant")
+    recipe = recipe.but(base_width=4)
+    nets = train(view, recipe, [0])
+    before = dict(module_factory(recipe, view.preprocessor, None)(3, 2, 0).named_parameters())
+    moved = {
+        name: float((after - before[name]).detach().abs().max())
+        for name, after in nets.ensemble.member(0).named_parameters()
+    }
+    assert moved["layers.0.weight"] == pytest.approx(1e-3, rel=1e-2)
+    for name in ("layers.1.weight", "layers.2.weight"):
+        assert moved[name] == pytest.approx(2.5e-4, rel=1e-2)
 
 
 def test_rows_of_weight_zero_are_not_learnt_from():

@@ -14,6 +14,7 @@ from overparam.auditing.recipes import (
     module_factory,
     perceptron_parameters,
     perceptron_width,
+    rate_factors,
 )
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
@@ -67,3 +68,36 @@ def test_a_factory_is_found_by_its_path():
 def test_what_is_no_factory_is_named(path, text):
     with pytest.raises(UserError, match=text):
         import_factory(path)
+
+
+@pytest.mark.parametrize("net", ["perceptron", "convolutional", "tabular"])
+def test_a_base_width_changes_the_head_and_the_hidden_rates(net):
+    if net == "convolutional":
+        images = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)
+        view = load(images, np.arange(60) % 3).split(0).train
+    else:
+        view = load(mixed_rows(), "kind").split(0).train
+    recipe = Recipe(net, 16, 50, 2, 32)
+    X = features(recipe, view)
+    size = int(np.prod(X.shape[1:])), 3, 0
+    usual, grown = (
+        module_factory(one, view.preprocessor, X)(*size)
+        for one in (recipe, recipe.but(base_width=4))
+    )
+    found = rate_factors(recipe.but(base_width=4), view.preprocessor, *size[:2])
+    head = next(name for name in found if "head.weight" in name or "layers.2.weight" in name)
+    for name, parameter in usual.named_parameters():
+        if name == head:
+            torch.testing.assert_close(grown.get_parameter(name), parameter / 2)
+        elif not name.endswith("bias"):
+            assert torch.equal(grown.get_parameter(name), parameter)
+    hidden = {"perceptron": 1, "convolutional": 1, "tabular": 4}[net]
+    assert sorted(found.values())[: hidden + 1] == [0.25] * (hidden + 1)
+    assert sorted(found.values())[hidden + 1] == 1.0
+    assert rate_factors(recipe, view.preprocessor, *size[:2]) is None
+
+
+def test_a_net_of_the_users_own_has_no_base_width():
+    recipe = RECIPE.but(net="a.b:c", base_width=2)
+    with pytest.raises(ValueError, match="base_width must be 0 for a net without a width"):
+        rate_factors(recipe, None, 4, 2)

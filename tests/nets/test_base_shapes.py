@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from overparam.nets.base_shapes import maximal_update_
+from overparam.nets.base_shapes import maximal_update_, maximal_update_factors_
 from overparam.nets.mlp import MLP
 
 M = 4.0
@@ -76,6 +76,35 @@ def test_the_output_is_drawn_at_the_base_width_and_divided_by_the_ratio():
     torch.testing.assert_close(module.layers[1].bias, raw[3] * math.sqrt(M))
     torch.testing.assert_close(module.layers[0].bias, raw[1])  # its fan-in is no width
     assert {round(g["lr"], 6) for g in groups} == {0.01, 0.0025}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "make"),
+    [
+        ("adam", lambda groups: torch.optim.Adam(groups, eps=1e-30)),
+        ("sgd", lambda groups: torch.optim.SGD(groups, momentum=0.9)),
+    ],
+)
+def test_without_a_multiplier_training_is_the_same(optimizer, make):
+    torch.manual_seed(1)
+    X, y = torch.randn(40, 7).double(), torch.arange(40) % 3
+    ours, theirs = (MLP(7, 3, (64, 64), activation="tanh", seed=0).double() for _ in range(2))
+    base, rate = MLP(7, 3, (16, 16)), 0.01
+    groups = maximal_update_(theirs, base, optimizer, learning_rate=rate)
+    found = maximal_update_factors_(ours, base, optimizer)
+    assert found["layers.2.weight"] == 1 / M
+    assert found.keys() == dict(base.named_parameters()).keys()
+    named = [{"params": [p], "lr": rate * found[n]} for n, p in ours.named_parameters()]
+    torch.testing.assert_close(ours(X), theirs(X), rtol=1e-12, atol=1e-12)
+    start = ours(X).detach()
+    for net, update in ((ours, make(named)), (theirs, make(groups))):
+        for _ in range(30):
+            update.zero_grad()
+            nn.functional.cross_entropy(net(X), y).backward()
+            update.step()
+    assert (ours(X) - start).abs().max() > 0.1
+    torch.testing.assert_close(ours(X), theirs(X), rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(ours.layers[2].weight, theirs.layers[2].weight, rtol=1e-8, atol=1e-8)
 
 
 def test_at_the_base_width_nothing_changes():

@@ -44,13 +44,14 @@ def data():
     return X, rng.integers(0, 3, 70)
 
 
-def plain_optimizer(name, module, i):
+def plain_optimizer(name, module, i, factors=None):
+    groups = [
+        {"params": [p], "lr": RATES[i] * (factors or {}).get(n, 1.0), "weight_decay": DECAYS[i]}
+        for n, p in module.named_parameters()
+    ]
     if name == "sgd":
-        return torch.optim.SGD(
-            module.parameters(), lr=RATES[i], weight_decay=DECAYS[i], momentum=MOMENTA[i]
-        )
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-    return kind(module.parameters(), lr=RATES[i], weight_decay=DECAYS[i])
+        return torch.optim.SGD(groups, momentum=MOMENTA[i])
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](groups)
 
 
 def plain_loop(module, X, y, seed, optimizer, steps, smoothing=0.0):
@@ -88,6 +89,50 @@ def test_members_equal_separate_plain_loops(data, net, optimizer, plan):
         ours = ensemble.member(i).state_dict()
         for name, value in module.state_dict().items():
             torch.testing.assert_close(ours[name], value, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("plan", ["stacked", "loop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("equal", [False, True], ids=["different", "equal"])
+def test_rate_factors_are_torchs_parameter_groups(data, optimizer, plan, equal):
+    factors = {"layers.0.weight": 0.25, "layers.1.bias": 3.0, "layers.2.weight": 0.0}
+    ensemble = Ensemble(mlp, SEEDS, 16, 3, plan=plan, dtype=torch.float64)
+    plain = [ensemble.member(i) for i in range(3)]
+    first = [0, 0, 0] if equal else [0, 1, 2]
+    ensemble.fit(
+        *data,
+        optimizer=optimizer,
+        learning_rate=[RATES[i] for i in first],
+        weight_decay=[DECAYS[i] for i in first],
+        momentum=[MOMENTA[i] for i in first],
+        rate_factors=factors,
+        batch_size=32,
+        steps=50,
+    )
+    for i, module in enumerate(plain):
+        start = module.layers[2].weight.detach().clone()
+        by_hand = plain_optimizer(optimizer, module, first[i], factors)
+        plain_loop(module, *data, SEEDS[i], by_hand, 50)
+        ours = ensemble.member(i).state_dict()
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(ours[name], value, rtol=1e-8, atol=1e-8)
+        assert torch.equal(ours["layers.2.weight"], start)
+
+
+@pytest.mark.parametrize(
+    ("factors", "text"),
+    [
+        (
+            {"layers.9.weight": 1.0},
+            r"trainable parameters of the module; got \['layers.9.weight'\]",
+        ),
+        ({"layers.0.bias": -1.0}, r"finite numbers >= 0; got {'layers.0.bias': -1.0}"),
+        ({"layers.0.bias": np.nan}, r"finite numbers >= 0; got {'layers.0.bias': nan}"),
+    ],
+)
+def test_rate_factors_that_fit_no_parameter_are_refused(data, factors, text):
+    with pytest.raises(ValueError, match=f"rate_factors must .*{text}"):
+        Ensemble(mlp, SEEDS, 16, 3).fit(*data, rate_factors=factors, steps=1)
 
 
 @pytest.mark.parametrize("net", FACTORIES)

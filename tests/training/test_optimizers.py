@@ -44,6 +44,25 @@ def test_each_member_moves_as_under_torchs_optimizer(name, rows):
             )
 
 
+@pytest.mark.parametrize("rows", [[0, 1, 2], [0, 2]], ids=["different", "equal"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_a_named_parameter_moves_at_its_own_rate(name, rows):
+    """A gradient of ones: the first update is the rate (and the decay), parameter by parameter."""
+    nets, state = stack(len(rows))
+    numbers = HyperParameters(RATES, DECAYS, MOMENTA).take(rows)
+    gradients = torch.ones_like(state.vector)
+    ours = StackedOptimizer(name, state, gradients, numbers, {"weight": 0.25})
+    ours.step(0.5)
+    for i, net in zip(rows, nets, strict=True):
+        for leaf, factor in (("weight", 0.25), ("bias", 1.0)):
+            parameter = net.get_parameter(leaf)
+            parameter.grad = torch.ones_like(parameter)
+            torchs(name, [parameter], i, 0.5 * factor).step()
+            torch.testing.assert_close(
+                state.parameters[leaf][rows.index(i)], parameter.detach(), rtol=1e-12, atol=1e-12
+            )
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_members_that_stay_keep_their_averages(name):
     numbers = HyperParameters(RATES, DECAYS, MOMENTA)

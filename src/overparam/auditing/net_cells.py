@@ -19,6 +19,7 @@ from overparam.auditing.recipes import (
     features,
     from_dict,
     module_factory,
+    rate_factors,
 )
 from overparam.data.dataset import Dataset, Split, View
 from overparam.evidence.errors import UserError
@@ -155,17 +156,16 @@ def train(
     }
     if weights is not None and np.ndim(weights) == 1:
         weights = np.tile(weights, (len(seeds), 1))
+    n_features, n_outputs = int(np.prod(X.shape[1:])), len(view.dataset.classes) or 1
     ensemble = Ensemble(
-        module_factory(recipe, view.preprocessor, X, own),
-        seeds,
-        n_features=int(np.prod(X.shape[1:])),
-        n_outputs=len(view.dataset.classes) or 1,
+        module_factory(recipe, view.preprocessor, X, own), seeds, n_features, n_outputs
     )
     ensemble.fit(
         X,
         targets(y),
         loss="squared" if regression else "cross_entropy",
         optimizer="adamw",
+        rate_factors=rate_factors(recipe, view.preprocessor, n_features, n_outputs),
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         schedule=recipe.schedule,

@@ -16,6 +16,7 @@ import torch
 from overparam.data.dataset import View
 from overparam.data.preprocessing import Preprocessor
 from overparam.evidence.errors import UserError
+from overparam.nets.base_shapes import maximal_update_factors_
 from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
 from overparam.nets.tabular import TabularNet
@@ -43,6 +44,9 @@ class Recipe:
         Points mixed by Mixup; 1 is none.
     early_stopping : bool
         Keep each member's best epoch on the held-out tenth of the training part.
+    base_width : int
+        Maximal update parametrisation (muP) from this width on, so that a learning rate found on
+        the net of this width holds; 0 is the usual parametrisation.
     """
 
     net: str
@@ -56,6 +60,7 @@ class Recipe:
     mix_size: int = 1
     early_stopping: bool = False
     schedule: str = "cosine"
+    base_width: int = 0
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some values changed."""
@@ -88,6 +93,43 @@ def module_factory(
     Scales of a tabular net are taken from `X`, the rows that it will be fitted on; with None they
     are left for `load_state_dict` to set.
     """
+    plain = _plain_factory(recipe, preprocessor, X, own)
+    if not recipe.base_width:
+        return plain
+    base = _plain_factory(_base(recipe), preprocessor, None, own)
+
+    def grown(d: int, k: int, seed: int) -> torch.nn.Module:
+        net = plain(d, k, seed)
+        maximal_update_factors_(net, base(d, k, seed))
+        return net
+
+    return grown
+
+
+def rate_factors(
+    recipe: Recipe, preprocessor: Preprocessor, n_features: int, n_outputs: int
+) -> dict[str, float] | None:
+    """Factors on the learning rate by parameter, for `training.Ensemble.fit`."""
+    if not recipe.base_width:
+        return None
+    net, base = (
+        _plain_factory(one, preprocessor, None, None)(n_features, n_outputs, 0)
+        for one in (recipe, _base(recipe))
+    )
+    return maximal_update_factors_(net, base)
+
+
+def _base(recipe: Recipe) -> Recipe:
+    """The net of the base width."""
+    if ":" in recipe.net:
+        raise ValueError(f"base_width must be 0 for a net without a width; got {recipe.net!r}.")
+    return recipe.but(width=recipe.base_width, base_width=0)
+
+
+def _plain_factory(
+    recipe: Recipe, preprocessor: Preprocessor, X: np.ndarray | None, own: ModuleFactory | None
+) -> ModuleFactory:
+    """The factory of the usual parametrisation."""
     width = recipe.width
     if recipe.net == "perceptron":
         return lambda d, k, seed: MLP(d, k, widths=(width, width), seed=seed)

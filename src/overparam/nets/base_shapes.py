@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -64,6 +65,89 @@ def maximal_update_(
     ----------
     Yang and Hu, arXiv:2011.14522; Yang et al., "Tensor Programs V", arXiv:2203.03466, table 8.
     """
+    groups: dict[float, dict[str, Any]] = defaultdict(lambda: {"params": [], "names": []})
+    outputs: list[tuple[nn.Module, float]] = []
+    for each in _grown(module, base_module, optimizer):
+        if each.role == "output":
+            outputs.append((each.layer, each.m_in))
+        with torch.no_grad():
+            if each.role == "output" or each.bias:
+                each.parameter.mul_(math.sqrt(each.fan_in_ratio))
+        group = groups[_rate(each, optimizer)]
+        group["params"].append(each.parameter)
+        group["names"].append(each.name)
+    for layer, m in outputs:  # afterwards: it renames the parameter
+        multiply_weight_(layer, 1 / m)
+    return [
+        {**group, "lr": learning_rate * factor, "factor": factor}
+        for factor, group in groups.items()
+    ]
+
+
+def maximal_update_factors_(
+    module: nn.Module, base_module: nn.Module, optimizer: Literal["adam", "sgd"] = "adam"
+) -> dict[str, float]:
+    """The same parametrisation without a factor in the forward pass, in place.
+
+    The output weight is what `maximal_update_` multiplies out to: initial weights x 1/sqrt(m) in
+    place of x sqrt(m) and x 1/m in every pass, and 1/m times the rate. Training is the same for
+    SGD and for Adam without weight decay (up to the epsilon in its denominator); AdamW decays the
+    output weight 1/m times as fast. The module keeps its parameters under their names, so that
+    what stacks, saves or loads it needs to know nothing of widths.
+
+    Parameters
+    ----------
+    module, base_module, optimizer
+        As for `maximal_update_`.
+
+    Returns
+    -------
+    dict of str to float
+        Factor on the learning rate of every parameter, for `training.Ensemble.fit(rate_factors=)`.
+
+    Raises
+    ------
+    ValueError
+        As `maximal_update_`.
+
+    References
+    ----------
+    Yang et al., "Tensor Programs V", arXiv:2203.03466, table 3 and lemma J.1.
+
+    Examples
+    --------
+    >>> wide, base = nn.Linear(64, 3), nn.Linear(16, 3)
+    >>> maximal_update_factors_(wide, base)
+    {'weight': 0.25, 'bias': 1.0}
+    """
+    factors = {}
+    for each in _grown(module, base_module, optimizer):
+        factors[each.name] = _rate(each, optimizer)
+        with torch.no_grad():
+            if each.bias:
+                each.parameter.mul_(math.sqrt(each.fan_in_ratio))
+            if each.role == "output":
+                each.parameter.mul_(1 / math.sqrt(each.m_in))
+                factors[each.name] = 1 / each.m_in
+    return factors
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """A parameter, its role, and how much its fan-in and fan-out have grown."""
+
+    name: str
+    layer: nn.Module
+    parameter: nn.Parameter
+    role: Role
+    m_in: float
+    m_out: float
+    bias: bool
+    fan_in_ratio: float  # of its layer
+
+
+def _grown(module: nn.Module, base_module: nn.Module, optimizer: str) -> list[_Grown]:
+    """Every parameter of `module`, compared with the base module's."""
     if optimizer not in ("adam", "sgd"):
         raise ValueError(f"optimizer must be 'adam' or 'sgd'; got {optimizer!r}.")
     base = {name: p.shape for name, p in base_module.named_parameters()}
@@ -73,26 +157,14 @@ def maximal_update_(
             "base_module must have the parameters of module, with other sizes at most; "
             f"they differ in {sorted(set(base) ^ set(shapes)) or 'the number of dimensions'}."
         )
-    groups: dict[float, dict[str, Any]] = defaultdict(lambda: {"params": [], "names": []})
-    outputs: list[tuple[nn.Module, float]] = []
+    found = []
     for path, layer in module.named_modules():
         for leaf, parameter in layer.named_parameters(recurse=False):
             name = f"{path}.{leaf}" if path else leaf
-            role, m_in, m_out = _role(layer, leaf, parameter.shape, base[name])
-            if role == "output":
-                outputs.append((layer, m_in))
-            with torch.no_grad():
-                if role == "output" or leaf == "bias":
-                    parameter.mul_(math.sqrt(_fan_in_ratio(layer, path, base)))
-            group = groups[_rate(role, optimizer, m_in, m_out)]
-            group["params"].append(parameter)
-            group["names"].append(name)
-    for layer, m in outputs:  # afterwards: it renames the parameter
-        multiply_weight_(layer, 1 / m)
-    return [
-        {**group, "lr": learning_rate * factor, "factor": factor}
-        for factor, group in groups.items()
-    ]
+            grown = _role(layer, leaf, parameter.shape, base[name])
+            ratio = _fan_in_ratio(layer, path, base)
+            found.append(_Grown(name, layer, parameter, *grown, leaf == "bias", ratio))
+    return found
 
 
 def _role(
@@ -115,7 +187,8 @@ def _role(
     return "input", m_in, m_out
 
 
-def _rate(role: Role, optimizer: str, m_in: float, m_out: float) -> float:
+def _rate(grown: _Grown, optimizer: str) -> float:
+    role, m_in, m_out = grown.role, grown.m_in, grown.m_out
     if role == "hidden":
         return 1 / m_in if optimizer == "adam" else m_out / m_in
     if role == "fixed" or optimizer == "adam":

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from overparam.nets.base_shapes import maximal_update_
+from overparam.nets.base_shapes import maximal_update_, maximal_update_factors_
 from overparam.nets.forward_multiplier import multiply_weight_
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Limit",
     "maximal_update",
     "maximal_update_",
+    "maximal_update_factors_",
     "mean_field",
     "ntk",
     "standard",

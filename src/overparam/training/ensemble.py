@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -137,6 +137,7 @@ class Ensemble:
         weight_decay: float | Sequence[float] = 0.0,
         momentum: float | Sequence[float] = 0.9,
         label_smoothing: float | Sequence[float] = 0.0,
+        rate_factors: Mapping[str, float] | None = None,
         batch_transform: BatchTransform | None = None,
         batch_size: int = 128,
         epochs: int | None = None,
@@ -165,6 +166,10 @@ class Ensemble:
         optimizer : {"adamw", "adam", "sgd"}
         learning_rate, weight_decay, momentum, label_smoothing : float or sequence of M floats
             Momentum is for SGD only; smoothing for cross-entropy only.
+        rate_factors : mapping of str to float, optional
+            Factor >= 0 on every member's learning rate for a parameter, by its name in the module
+            (such as `nets.parametrization.maximal_update_factors_` gives); what is not named keeps
+            its rate. As in the parameter groups of `torch.optim`, AdamW's decay is scaled too.
         batch_transform : callable, optional
             `(x, targets, generators) -> (x, targets)` on each minibatch: x (M, B, ...), targets
             (M, B, k) (labels arrive one-hot), and one CPU generator a member, to draw from it
@@ -237,6 +242,7 @@ class Ensemble:
                 as_numbers(weight_decay, "weight_decay", len(self), 0.0, math.inf),
                 as_numbers(momentum, "momentum", len(self), 0.0, 1.0),
             ),
+            rate_factors=self._rate_factors(rate_factors or {}),
             smoothing=torch.tensor(smoothing, device=self.device, dtype=self.dtype)
             if any(smoothing)
             else None,
@@ -313,6 +319,17 @@ class Ensemble:
             as_targets(y, f"{prefix}y", n, members, self.n_outputs, loss, self.device, self.dtype),
             as_weights(weights, f"{prefix}weights", n, members, self.device, self.dtype),
         )
+
+    def _rate_factors(self, factors: Mapping[str, float]) -> dict[str, float]:
+        unknown = sorted(set(factors) - set(self._state.parameters))
+        if unknown:
+            raise ValueError(
+                f"rate_factors must name trainable parameters of the module; got {unknown}."
+            )
+        wrong = {n: f for n, f in factors.items() if not 0 <= f < math.inf}
+        if wrong:
+            raise ValueError(f"rate_factors must be finite numbers >= 0; got {wrong}.")
+        return {name: float(factor) for name, factor in factors.items()}
 
     def _supports(self, train: Examples, minibatches: str) -> list[Tensor]:
         if minibatches not in ("independent", "shared"):

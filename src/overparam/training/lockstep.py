@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,7 @@ class Recipe:
     loss: Loss
     optimizer: str
     numbers: HyperParameters
+    rate_factors: Mapping[str, float]
     smoothing: Tensor | None
     schedule: Schedule
     steps: int
@@ -102,7 +103,11 @@ class LockstepGroup:
         self._state = ensemble.take(members)
         self._gradients = torch.zeros_like(self._state.vector)
         self._optimizer = StackedOptimizer(
-            recipe.optimizer, self._state, self._gradients, recipe.numbers.take(members)
+            recipe.optimizer,
+            self._state,
+            self._gradients,
+            recipe.numbers.take(members),
+            recipe.rate_factors,
         )
         self._stopping = (
             EarlyStopping(self._state, recipe.patience) if recipe.patience is not None else None

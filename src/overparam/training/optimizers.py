@@ -2,14 +2,15 @@
 
 Each member has its own learning rate, weight decay and momentum. PyTorch's fused kernels update
 weights in one pass over memory but take these numbers as scalars: members with equal numbers go
-through one call, and when all are equal the whole vector does. The formulas are those of
-`torch.optim`: AdamW decays the weights beside the gradient (Loshchilov & Hutter 2019), SGD and Adam
-add the decay to the gradient.
+through one call, and when all are equal the whole vector does. Parameters with a factor on their
+rate are what `torch.optim` calls a parameter group. The formulas are those of `torch.optim`: AdamW
+decays the weights beside the gradient (Loshchilov & Hutter 2019), SGD and Adam add the decay to the
+gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -59,7 +60,7 @@ class HyperParameters:
 
 @dataclass(frozen=True)
 class _Group:
-    """Members with equal numbers: one call of a fused kernel."""
+    """Members, or parameters of theirs, with equal numbers: one call of a fused kernel."""
 
     learning_rate: float
     weight_decay: float
@@ -81,6 +82,8 @@ class StackedOptimizer:
         A vector of the state's layout.
     numbers : HyperParameters
         `momentum` is used by SGD only.
+    factors : mapping of str to float
+        Factor on every member's learning rate for a parameter, by name; 1 for the others.
     betas : (float, float)
         Decay rates of Adam's two averages, for all members.
     """
@@ -91,9 +94,11 @@ class StackedOptimizer:
         state: StackedState,
         gradients: Tensor,
         numbers: HyperParameters,
+        factors: Mapping[str, float] | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
         self._name = name
+        self._factors = dict(factors or {})
         self._betas = betas
         self._steps = 0
         self._clock = torch.zeros((), device=state.vector.device)
@@ -128,18 +133,24 @@ class StackedOptimizer:
             zip(numbers.learning_rate, numbers.weight_decay, numbers.momentum, strict=True)
         ):
             together.setdefault(key, []).append(row)
+        named: dict[float, list[str]] = {}
+        for name in state.parameters:
+            named.setdefault(self._factors.get(name, 1.0), []).append(name)
         slopes = StackedState(state.layout, len(state), gradients, {})
         stacks = [state, slopes, *self._averages]
         self._groups = []
-        for key, rows in together.items():
-            if len(together) == 1:
-                lists = [[stack.vector] for stack in stacks]
-            else:
-                lists = [
-                    [block[row] for block in stack.parameters.values() for row in rows]
-                    for stack in stacks
-                ]
-            self._groups.append(_Group(*key, *lists))
+        for (rate, decay, momentum), rows in together.items():
+            for factor, names in named.items():
+                if len(together) == len(named) == 1:
+                    lists = [[stack.vector] for stack in stacks]
+                elif len(together) == 1:
+                    lists = [[stack.parameters[name] for name in names] for stack in stacks]
+                else:
+                    lists = [
+                        [stack.parameters[name][row] for name in names for row in rows]
+                        for stack in stacks
+                    ]
+                self._groups.append(_Group(rate * factor, decay, momentum, *lists))
 
     def _sgd(self, group: _Group, factor: float) -> None:
         torch._fused_sgd_(
