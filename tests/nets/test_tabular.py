@@ -95,10 +95,13 @@ def test_mistakes_are_named(options, text):
         TabularNet(5, 2, **{"categorical": (2,), "cardinalities": (20,), **options})
 
 
-def test_outputs_of_layers_are_those_of_the_forward_pass():
-    net = TabularNet(3, 2, width=8, depth=2, seed=0)
-    x = torch.randn(5, 3)
-    found = net.layer_outputs(x)
-    assert list(found) == ["entry", "inner.0", "outer.0", "inner.1", "outer.1", "head"]
-    torch.testing.assert_close(found["head"], net(x))
-    assert found["inner.1"].shape == (5, 8)
+def test_hooks_see_the_layers():
+    net, seen = TabularNet(3, 2, width=8, depth=2, seed=0), {}
+    for name in ("entry", "inner.0", "outer.1", "head"):
+        net.get_submodule(name).register_forward_hook(
+            lambda layer, inputs, output, name=name: seen.update({name: output})
+        )
+    logits = net(torch.randn(5, 3))
+    assert list(seen) == ["entry", "inner.0", "outer.1", "head"]
+    torch.testing.assert_close(seen["head"], logits)
+    assert seen["outer.1"].shape == (5, 8)

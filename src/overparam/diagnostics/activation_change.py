@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -19,15 +19,6 @@ Module = nn.Module | tuple[nn.Module, Sequence[dict[str, Any]]]
 STANDS_STILL, EXPLODES = -0.25, 0.25
 _OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 _WEIGHTED = (*WEIGHT_LAYERS, nn.Embedding)
-
-
-@runtime_checkable
-class ShowsLayers(Protocol):
-    """A module whose forward pass does not go through its layers' own: hooks see nothing."""
-
-    def layer_outputs(self, x: Tensor) -> Mapping[str, Tensor]:
-        """Outputs of the layers with weights, by name."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -74,8 +65,7 @@ def coordinate_check(
     Parameters
     ----------
     make_module : callable
-        ``make_module(width, seed)`` gives a module, or a module and its parameter groups. Layers
-        are watched by hooks, or by a method ``layer_outputs(x)`` of the module where it has one.
+        ``make_module(width, seed)`` gives a module, or a module and its parameter groups.
     widths : sequence of int
         At least two.
     batch : (Tensor, Tensor)
@@ -147,9 +137,6 @@ def coordinate_check(
 
 def _activations(module: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Outputs of the layers with weights, by name."""
-    if isinstance(module, ShowsLayers):
-        with torch.no_grad():
-            return dict(module.layer_outputs(x))
     seen: dict[str, Tensor] = {}
     hooks = []
     for name, layer in module.named_modules():

@@ -139,32 +139,15 @@ class TabularNet(nn.Module):
         self, state: Mapping[str, Tensor], x: Tensor, masks: Tensor | None = None
     ) -> Tensor:
         """Logits (M, B, n_outputs) of M members; see `nets.stackable.Stackable`."""
-        return self._affine_outputs(state, x, masks)["head"]
-
-    def layer_outputs(self, x: Tensor) -> dict[str, Tensor]:
-        """Outputs (B, ...) of the linear layers by name, which no hook sees; without dropout."""
-        state = {name: value.unsqueeze(0) for name, value in self.state_dict().items()}
-        return {n: z[0] for n, z in self._affine_outputs(state, x.unsqueeze(0), None).items()}
-
-    def _affine_outputs(
-        self, state: Mapping[str, Tensor], x: Tensor, masks: Tensor | None
-    ) -> dict[str, Tensor]:
-        seen: dict[str, Tensor] = {}
-
-        def affine(name: str, h: Tensor) -> Tensor:
-            seen[name] = _affine(state, name, h)
-            return seen[name]
-
-        h = affine("entry", self._columns(state, x))
+        h = _affine(state, "entry", self._columns(state, x))
         for index in range(self.depth):
             u = torch.nn.functional.silu(
-                affine(f"inner.{index}", _normal(state, f"norms.{index}", h))
+                _affine(state, f"inner.{index}", _normal(state, f"norms.{index}", h))
             )
             if masks is not None:
                 u = u * masks[..., index * self.width : (index + 1) * self.width]
-            h = h + affine(f"outer.{index}", u)
-        affine("head", _normal(state, f"norms.{self.depth}", h))
-        return seen
+            h = h + _affine(state, f"outer.{index}", u)
+        return _affine(state, "head", _normal(state, f"norms.{self.depth}", h))
 
     def _columns(self, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """All columns as one vector an example: (M, B, entry's inputs)."""

@@ -11,7 +11,6 @@ from overparam.diagnostics.initialization import check_initialization
 from overparam.evidence.verdict import Verdict
 from overparam.nets.init import critical_
 from overparam.nets.mlp import MLP
-from overparam.nets.tabular import TabularNet
 
 
 def deep_net(n_features, n_outputs, seed):
@@ -81,11 +80,3 @@ def test_normalisation_is_judged_by_the_whole(make_context):
 def test_a_net_of_one_layer_cannot_be_checked(make_context):
     with pytest.raises(NotApplicable, match="the net cannot be checked: activation must be given"):
         initialization(with_own(make_context, linear_net))
-
-
-def test_the_layers_of_a_tabular_net_are_seen_by_hooks():
-    net, seen = TabularNet(4, 2), []
-    for layer in net.inner:
-        layer.register_forward_hook(lambda *_: seen.append(1))
-    net(torch.zeros(3, 4))
-    assert len(seen) == 2
