@@ -108,9 +108,9 @@ def predict(alpha: Any, snr: Any, init_variance: Any, times: Any, spectrum: Any 
 
     Notes
     -----
-    O(T n) for each distinct alpha, with n = 400 nodes, more near alpha = 1; a million points (alpha,
-    snr, time) take about a second. At alpha = 1 times beyond 1e6 are not resolved, except the
-    end itself. Exact for N, P -> infinity; at N = 300 a few per cent, more at alpha = 1.
+    O(T n) for each distinct alpha, with n = 400 nodes, more near alpha = 1; a million points of
+    (alpha, snr, time) take about a second. At alpha = 1 times beyond 1e6 are not resolved, except
+    the end itself. Exact for N, P -> infinity; at N = 300 a few per cent, more at alpha = 1.
 
     Examples
     --------
