@@ -28,6 +28,14 @@ def test_the_predicted_time_is_that_of_the_theory():
     assert found.ridge / d == pytest.approx(noise**2, rel=0.25)
 
 
+def test_with_more_columns_than_rows_the_noise_is_still_found():
+    """Were the mean of y counted as one more row, the likelihood would send the noise to 0."""
+    X, y, held_out = teacher(80, 400, 1.0)
+    found = overtraining(X, y, held_out=held_out)
+    assert not found.noise_free
+    assert 0.1 < found.predicted_time / found.best_time < 10
+
+
 def test_overtraining_is_seen_and_said_at_as_many_columns_as_rows():
     X, y, held_out = teacher(200, 200, 0.7)
     found = overtraining(X, y, held_out=held_out)
