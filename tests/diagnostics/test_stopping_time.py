@@ -52,6 +52,14 @@ def test_with_many_rows_there_is_nothing_to_stop():
     assert "no need to stop early" in found.headline
 
 
+def test_a_small_error_that_grows_is_no_reason_to_stop():
+    """Without noise the ratio may be large where hardly any error is left."""
+    X, y, held_out = teacher(60, 30, 0.0)
+    found = overtraining(X, y + 1e-3 * np.sin(np.arange(60)), held_out=held_out)
+    assert found.cost > 1.01
+    assert "no need to stop early" in found.headline
+
+
 def test_curves_are_those_of_explicit_descent():
     X, y, (Z, target) = teacher(60, 30, 0.5, held=100)
     found = overtraining(X, y, held_out=(Z, target))

@@ -24,7 +24,7 @@ from overparam.theory.learning_dynamics import predict
 
 PLACES = 400
 FIRST, LAST = 1e-3, 1e8  # times the slowest unit, 1 / largest eigenvalue
-WORTH = 0.01  # of the best error: less is no reason to stop
+WORTH = 0.01  # of the variance of y, a point of R2: less is no reason to stop
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class Overtraining:
     @property
     def headline(self) -> str:
         """What to do, in a sentence."""
-        if self.cost < 1 + WORTH:
+        if self.end_mse - self.best_mse < WORTH:
             return (
-                f"Training to the end costs nothing here ({self.cost:.2f} times the best error): "
-                "there is no need to stop early."
+                f"Training to the end costs next to nothing here ({self.end_mse:.3g} of the variance"
+                f" of y, at best {self.best_mse:.3g}): there is no need to stop early."
             )
         return (
             f"Training to the end costs {self.cost:.3g} times the best error: stop at "
