@@ -85,8 +85,8 @@ class Overtraining:
         """What to do, in a sentence."""
         if self.end_mse - self.best_mse < WORTH:
             return (
-                f"Training to the end costs next to nothing here ({self.end_mse:.3g} of the variance"
-                f" of y, at best {self.best_mse:.3g}): there is no need to stop early."
+                f"Training to the end costs next to nothing ({self.end_mse:.3g} of the variance of "
+                f"y, at best {self.best_mse:.3g}): there is no need to stop early."
             )
         return (
             f"Training to the end costs {self.cost:.3g} times the best error: stop at "

@@ -575,22 +575,20 @@ def long_errors(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def errors_picture(table: pl.DataFrame) -> dict[str, Any]:
-    """Test error over time, simulated and predicted, at SNR 5."""
-    shown = long_errors(table).filter((pl.col("snr") == 5.0) & (pl.col("time") > 0))
-    shown = shown.with_columns(
-        series=pl.format("alpha {}, INR {}: simulated", "alpha", "inr"), error="test"
-    )
+    """Test error over time, simulated and predicted, at SNR 5 from weights of 0."""
+    shown = long_errors(table).filter(pl.col("snr") == 5.0, pl.col("inr") == 0, pl.col("time") > 0)
+    shown = shown.with_columns(series=pl.format("simulated, alpha {}", "alpha"), error="test")
     means = seed_means(shown, "error", ["series", "time"]).select("series", "time", "error")
     times = np.geomspace(0.1, 2000, 45)
     lines = [
         pl.DataFrame(
             {
-                "series": f"alpha {alpha}, INR {inr}: theory",
+                "series": f"theory, alpha {alpha}",
                 "time": times,
-                "error": predict(alpha, 5.0, inr, times).test_mse,
+                "error": predict(alpha, 5.0, 0.0, times).test_mse,
             }
         )
-        for alpha, inr in table.select("alpha", "inr").unique(maintain_order=True).iter_rows()
+        for alpha in shown["alpha"].unique(maintain_order=True)
     ]
     return curve(
         pl.concat([*lines, means]),
