@@ -106,7 +106,7 @@ def theory_gives_both_errors_at_every_time(scale: Scale) -> dict[str, Evidence]:
     return judged(long_errors(table), errors_picture(table), parts)
 
 
-@study.claim("C2", minutes={"quick": 1.4, "full": 8})
+@study.claim("C2", minutes={"quick": 1.8, "full": 8})
 def overtraining_is_worst_at_intermediate_size(scale: Scale) -> dict[str, Evidence]:
     """Training too long costs most where there are about as many parameters as examples; smaller
     and larger networks lose less.
@@ -183,7 +183,7 @@ def very_large_networks_do_no_harm(scale: Scale) -> dict[str, Evidence]:
     return judged(long, picture, parts, exact=None)
 
 
-@study.claim("C4", minutes={"quick": 0.8, "full": 5})
+@study.claim("C4", minutes={"quick": 1.3, "full": 5})
 def low_error_needs_small_initial_weights(scale: Scale) -> dict[str, Evidence]:
     """Large networks generalise only from small initial weights: what lies in the frozen subspace
     is never unlearned."""
@@ -263,7 +263,7 @@ def the_best_time_is_predicted(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts, exact=None)
 
 
-@study.claim("C6", minutes={"quick": 0.1, "full": 0.2})
+@study.claim("C6", minutes={"quick": 0.2, "full": 0.3})
 def weights_outside_the_data_are_frozen(scale: Scale) -> dict[str, Evidence]:
     """With more parameters than examples gradient descent never moves the weights in a subspace of
     share 1 - alpha."""
@@ -287,7 +287,7 @@ def weights_outside_the_data_are_frozen(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts, exact=True)
 
 
-@study.claim("C7", minutes={"quick": 0.1, "full": 0.5})
+@study.claim("C7", minutes={"quick": 0.3, "full": 2})
 def inputs_are_worst_conditioned_at_the_threshold(scale: Scale) -> dict[str, Evidence]:
     """The least non-zero eigenvalue of the input correlations vanishes where parameters equal
     examples, and grows on both sides."""
@@ -326,7 +326,7 @@ def inputs_are_worst_conditioned_at_the_threshold(scale: Scale) -> dict[str, Evi
     return judged(long, picture, parts, exact=None)
 
 
-@study.claim("C8", minutes={"quick": 0.1, "full": 0.6})
+@study.claim("C8", minutes={"quick": 0.3, "full": 2})
 def bounds_must_know_of_the_frozen_weights(scale: Scale) -> dict[str, Evidence]:
     """Beyond the threshold a bound by the norm of all weights grows with width while the error
     falls; bounds that leave out the frozen subspace fall too."""

@@ -71,7 +71,7 @@ def generalization_bound(H: Any, y: Any, w0: Any = 0.0) -> Bounds:
     Notes
     -----
     One eigendecomposition of the smaller Gram matrix. The bounds order networks; they are no
-    guarantee: on images all are above 1 where the error is a third.
+    guarantee: on images, beyond as many features as rows, all are above 1.
 
     Examples
     --------
