@@ -35,11 +35,17 @@ def test_padding_starts_and_stays_at_zero():
 
 def test_initial_scales():
     wide = nets.padded_mlp(4000, 0.3, 0.3, True)(64, 10, 4000 * nets.SEEDS)
-    assert float(wide.layers[0].weight.std()) == pytest.approx(0.3 * np.sqrt(2 / 64), rel=0.02)
-    assert float(wide.layers[1].weight.std()) == pytest.approx(0.3 / np.sqrt(4000), rel=0.02)
+    assert float(wide.layers[0].weight.detach().std()) == pytest.approx(
+        0.3 * np.sqrt(2 / 64), rel=0.02
+    )
+    assert float(wide.layers[1].weight.detach().std()) == pytest.approx(
+        0.3 / np.sqrt(4000), rel=0.02
+    )
     plain = nets.padded_mlp(4000, np.sqrt(2), 0.01, False)(64, 10, 4000 * nets.SEEDS)
-    assert float(plain.layers[0].weight.std()) == pytest.approx(np.sqrt(2), rel=0.02)
-    assert float(plain.layers[1].weight.std()) == pytest.approx(0.01 / np.sqrt(4000), rel=0.02)
+    assert float(plain.layers[0].weight.detach().std()) == pytest.approx(np.sqrt(2), rel=0.02)
+    assert float(plain.layers[1].weight.detach().std()) == pytest.approx(
+        0.01 / np.sqrt(4000), rel=0.02
+    )
 
 
 def test_kind_b_has_no_biases(monkeypatch):
