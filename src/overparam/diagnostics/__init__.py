@@ -17,6 +17,7 @@ from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, pre
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
+from overparam.diagnostics.stopping_time import Overtraining, overtraining
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ErrorForecast",
     "InitReport",
     "KernelLearningCurve",
+    "Overtraining",
     "PowerLaws",
     "TemperatureScaling",
     "ace",
@@ -38,6 +40,7 @@ __all__ = [
     "label_overlap",
     "mce",
     "nll",
+    "overtraining",
     "power_law_exponents",
     "predict_learning_curve",
     "reliability_table",

@@ -1,7 +1,7 @@
 """Predictions that need no training: one module an idea."""
 
 from overparam.kernels.dual import classify_activation
-from overparam.theory import eigenframework
+from overparam.theory import eigenframework, learning_dynamics
 from overparam.theory.class_overlap import overlap_bound
 from overparam.theory.depth_to_width import optimal_aspect_ratio
 from overparam.theory.four_point_vertex import residual_vertex, vertex_slope
@@ -17,6 +17,7 @@ __all__ = [
     "criticality_map",
     "eigenframework",
     "infinite_width_kernels",
+    "learning_dynamics",
     "optimal_aspect_ratio",
     "overlap_bound",
     "residual_vertex",
