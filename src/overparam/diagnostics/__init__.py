@@ -16,15 +16,21 @@ from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
+from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
+from overparam.diagnostics.run_measures import Fit, Measure
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
     "CoordinateCheck",
+    "EnsembleRecorder",
     "ErrorForecast",
+    "Fit",
     "InitReport",
     "KernelLearningCurve",
+    "Measure",
     "PowerLaws",
+    "Recording",
     "TemperatureScaling",
     "ace",
     "adaptive_ece",
@@ -40,6 +46,7 @@ __all__ = [
     "nll",
     "power_law_exponents",
     "predict_learning_curve",
+    "record",
     "reliability_table",
     "skce",
     "two_nn_dimension",

@@ -5,14 +5,17 @@ from overparam.training.ensemble import Ensemble
 from overparam.training.history import History
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
+from overparam.training.run_history import LogSpaced, RunHistory
 
 __all__ = [
     "Callback",
     "Ensemble",
     "History",
     "LiveStack",
+    "LogSpaced",
     "MixupClassifier",
     "MixupTransform",
+    "RunHistory",
     "layerwise_learning_rates",
     "mixup_batch",
 ]
