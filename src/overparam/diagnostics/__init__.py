@@ -9,6 +9,7 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.collapse_metrics import ClassMoments, Collapse, neural_collapse
 from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
@@ -22,6 +23,8 @@ from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
+    "ClassMoments",
+    "Collapse",
     "CoordinateCheck",
     "EnsembleRecorder",
     "ErrorForecast",
@@ -43,6 +46,7 @@ __all__ = [
     "kl_to_conditional",
     "label_overlap",
     "mce",
+    "neural_collapse",
     "nll",
     "power_law_exponents",
     "predict_learning_curve",

@@ -1,7 +1,7 @@
 """Predictions that need no training: one module an idea."""
 
 from overparam.kernels.dual import classify_activation
-from overparam.theory import eigenframework
+from overparam.theory import collapse, eigenframework
 from overparam.theory.class_overlap import overlap_bound
 from overparam.theory.depth_to_width import optimal_aspect_ratio
 from overparam.theory.four_point_vertex import residual_vertex, vertex_slope
@@ -13,6 +13,7 @@ from overparam.theory.signal_recursion import criticality_map, signal_propagatio
 __all__ = [
     "Criticality",
     "classify_activation",
+    "collapse",
     "criticality",
     "criticality_map",
     "eigenframework",
