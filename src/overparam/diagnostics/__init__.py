@@ -10,6 +10,7 @@ from overparam.diagnostics.calibration_error import (
     reliability_table,
 )
 from overparam.diagnostics.collapse_metrics import ClassMoments, Collapse, neural_collapse
+from overparam.diagnostics.collapse_tracking import CollapseTracker, LayerCollapse
 from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
@@ -25,12 +26,14 @@ from overparam.diagnostics.temperature import TemperatureScaling
 __all__ = [
     "ClassMoments",
     "Collapse",
+    "CollapseTracker",
     "CoordinateCheck",
     "EnsembleRecorder",
     "ErrorForecast",
     "Fit",
     "InitReport",
     "KernelLearningCurve",
+    "LayerCollapse",
     "Measure",
     "PowerLaws",
     "Recording",

@@ -207,12 +207,17 @@ class EnsembleRecorder(Callback):
             self._by_now[member] = (step, epoch or 0.0)
 
     def before_update(self, stack: LiveStack) -> None:
-        """Measure the members before their first update."""
-        if stack.step == 0:
-            for member in stack.members.tolist():
-                self._before[member] = self._by_now.get(member, (0, 0.0))
-            if any(self._before[member][0] == 0 for member in stack.members.tolist()):
-                self._measure(stack)
+        """Measure the members before their first update.
+
+        The stack's buffers have seen a minibatch by now (BatchNorm): the ensemble's have not.
+        """
+        if stack.step > 0:
+            return
+        for member in stack.members.tolist():
+            self._before[member] = self._by_now.get(member, (0, 0.0))
+            self._modules[member] = self._ensemble.member(member)
+            if self._before[member][0] == 0:
+                self._measure_member(stack, member)
 
     def after_update(self, stack: LiveStack) -> None:
         """Measure where steps count."""
@@ -239,20 +244,21 @@ class EnsembleRecorder(Callback):
     def _measure(self, stack: LiveStack) -> None:
         tensors = {**stack.parameters, **stack.buffers}
         for row, member in enumerate(stack.members.tolist()):
-            if member not in self._modules:
-                self._modules[member] = self._ensemble.member(member)
             load_member(self._modules[member], tensors, row)
-            step, epoch = self._before[member]
-            measured(
-                self.history,
-                self._modules[member],
-                self._splits,
-                self._measures,
-                self._of_module,
-                step + stack.step,
-                member=member,
-                epoch=epoch + stack.epoch,
-            )
+            self._measure_member(stack, member)
+
+    def _measure_member(self, stack: LiveStack, member: int) -> None:
+        step, epoch = self._before[member]
+        measured(
+            self.history,
+            self._modules[member],
+            self._splits,
+            self._measures,
+            self._of_module,
+            step + stack.step,
+            member=member,
+            epoch=epoch + stack.epoch,
+        )
 
 
 def measured(
