@@ -39,6 +39,8 @@ def test_metrics_are_their_definitions():
     np.testing.assert_allclose(found.weight_norms, np.linalg.norm(W, axis=1))
     means = np.stack([H[k == Y].mean(0) for k in range(K)])
     np.testing.assert_allclose(found.class_norms, np.linalg.norm(means, axis=1))
+    cosine = means[1] @ means[3] / np.linalg.norm(means[1]) / np.linalg.norm(means[3])
+    assert found.mean_cosines[1, 3] == pytest.approx(cosine)
 
 
 def test_an_orthonormal_frame_is_collapsed_in_both_senses():

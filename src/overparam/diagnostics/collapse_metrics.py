@@ -43,6 +43,8 @@ class Collapse:
         `weight`, and where features were streamed.
     class_norms, weight_norms : ndarray of shape (..., K)
         Norms of the class means and of the rows of W.
+    mean_cosines : ndarray of shape (..., K, K)
+        Cosines between class means: the frame, as a picture shows it.
     """
 
     nc1: Any
@@ -54,10 +56,11 @@ class Collapse:
     nc4: Any
     class_norms: np.ndarray
     weight_norms: np.ndarray
+    mean_cosines: np.ndarray
 
     def scalars(self) -> dict[str, Any]:
-        """The metrics without the norms of single classes."""
-        return {k: v for k, v in vars(self).items() if not k.endswith("norms")}
+        """The metrics without what concerns single classes."""
+        return {k: v for k, v in vars(self).items() if k.startswith("nc")}
 
 
 def neural_collapse(features: Any, labels: Any, weight: Any = None, bias: Any = None) -> Collapse:
@@ -286,6 +289,7 @@ def _assembled(
         "nc3_centred": nc3_centred,
         "nc4": nc4,
     }
+    unit = torch.nn.functional.normalize(means, dim=-1)
     plain: dict[str, Any] = {
         name: f.cpu().numpy() if f.dim() else float(f) for name, f in figures.items()
     }
@@ -293,6 +297,7 @@ def _assembled(
         **plain,
         class_norms=means.norm(dim=-1).cpu().numpy(),
         weight_norms=norms.cpu().numpy(),
+        mean_cosines=(unit @ unit.mT).cpu().numpy(),
     )
 
 

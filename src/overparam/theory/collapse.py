@@ -54,7 +54,7 @@ class Geometry:
 
 
 def mse_geometry(
-    class_sizes: Sequence[int], weight_decays: Sequence[float], feature_decay: float
+    class_sizes: Sequence[int], weight_decays: Sequence[float] | np.ndarray, feature_decay: float
 ) -> Geometry:
     """Where a classifier with free features ends under squared error and weight decay.
 
@@ -173,7 +173,7 @@ def as_class_sizes(class_sizes: Sequence[int]) -> np.ndarray:
     return sizes
 
 
-def _as_decays(weight_decays: Sequence[float], feature_decay: float) -> np.ndarray:
+def _as_decays(weight_decays: Sequence[float] | np.ndarray, feature_decay: float) -> np.ndarray:
     """All decays (M + 1,), the features' last."""
     decays = np.array([*weight_decays, feature_decay], dtype=float)
     if len(decays) < 2:

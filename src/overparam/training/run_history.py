@@ -81,10 +81,12 @@ class LogSpaced:
         if self.per_decade < 1:
             raise ValueError(f"per_decade must be an integer >= 1; got {self.per_decade!r}.")
 
-    def __contains__(self, step: int) -> bool:
-        return step <= 1 or step == self.last or self._place(step) > self._place(step - 1)
+    def __contains__(self, step: object) -> bool:
+        if not isinstance(step, int | np.integer):
+            return False
+        return bool(step <= 1 or step == self.last or self._place(step) > self._place(step - 1))
 
-    def _place(self, step: int) -> int:
+    def _place(self, step: int | np.integer) -> int:
         # The logarithm of a power of ten may come out a rounding error below its integer.
         return math.floor(self.per_decade * math.log10(step) + 1e-9)
 

@@ -62,7 +62,7 @@ class UnconstrainedFit:
 
 def fit_unconstrained_features(
     class_sizes: Sequence[int],
-    weight_decays: Sequence[float],
+    weight_decays: Sequence[float] | np.ndarray,
     feature_decay: float,
     loss: FitLoss = "squared",
     bias: bool = False,
