@@ -13,6 +13,7 @@ All are 0 at full collapse, for a classifier without biases (orthogonal means) o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 
 _CUT = 1e-8  # of the largest eigenvalue of S_B: below, a direction counts as empty
-_ROWS = 1 << 15  # rows of a block: residuals of a block are the only copy of the features
+# Numbers of a block: what is computed of the features exists for a block at a time, in cache and
+# in memory that the allocator gives again (a copy of all features costs more than their product).
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,11 @@ def neural_collapse(features: Any, labels: Any, weight: Any = None, bias: Any = 
     directions, strengths = _between(means)
     within = h.new_zeros(h.shape[:-2], dtype=torch.float64)
     seen = torch.zeros_like(strengths)
-    for rows in torch.arange(len(y), device=h.device).split(_ROWS):
-        z = h[..., rows, :] - means[..., y[rows], :].to(h.dtype)
+    centres, axes = means.to(h.dtype), directions.to(h.dtype)
+    for rows in _blocks(h):
+        z = _residuals(h, y, centres, rows)
         within += torch.linalg.vector_norm(z, dim=(-1, -2)).double().square()
-        seen += (z @ directions.to(z.dtype)).square().sum(-2).double()
+        seen += (z @ axes).square_().sum(-2).double()
     return _assembled(means, strengths, within / len(y), seen / len(y), weight, (h, y, bias))
 
 
@@ -167,8 +171,8 @@ class ClassMoments:
         if new.any():
             first = _class_sums(h, y, self.n_classes)[new] / counts[new, None]
             self._references[new] = first.to(h.dtype)
-        for rows in torch.arange(len(y), device=h.device).split(_ROWS):
-            z = h[rows] - self._references[y[rows]]
+        for rows in _blocks(h):
+            z = _residuals(h, y, self._references, rows)
             self._sums.index_add_(0, y[rows], z.double())
             self._second += z.T @ z
         self._counts += counts
@@ -238,9 +242,23 @@ def _all_there(counts: Tensor) -> None:
 def _class_sums(h: Tensor, y: Tensor, n_classes: int) -> Tensor:
     """Sums (..., K, d) of the features of each class, in double precision."""
     sums = h.new_zeros((*h.shape[:-2], n_classes, h.shape[-1]), dtype=torch.float64)
-    for rows in torch.arange(len(y), device=h.device).split(_ROWS):
+    for rows in _blocks(h):
         sums.index_add_(-2, y[rows], h[..., rows, :].double())
     return sums
+
+
+def _blocks(h: Tensor) -> Iterator[slice]:
+    """Cut the rows of features (..., n, d)."""
+    n = h.shape[-2]
+    size = max(16, _BLOCK * n // max(1, h.numel()))
+    for start in range(0, n, size):
+        yield slice(start, start + size)
+
+
+def _residuals(h: Tensor, y: Tensor, centres: Tensor, rows: slice) -> Tensor:
+    """Features of some rows minus the centre (..., K, d) of their class."""
+    z = centres.index_select(-2, y[rows])
+    return torch.sub(h[..., rows, :], z, out=z)
 
 
 def _between(means: Tensor) -> tuple[Tensor, Tensor]:
@@ -307,7 +325,7 @@ def _disagreement(means: Tensor, weight: Tensor, h: Tensor, y: Tensor, bias: Any
     offset = 0.0 if bias is None else torch.as_tensor(bias).to(h).unsqueeze(-2)
     half = m.square().sum(-1).unsqueeze(-2) / 2
     differ = means.new_zeros(means.shape[:-2])
-    for rows in torch.arange(len(y), device=h.device).split(_ROWS):
+    for rows in _blocks(h):
         x = h[..., rows, :]
         chosen = (x @ w.mT + offset).argmax(-1)
         nearest = (x @ m.mT - half).argmax(-1)
