@@ -20,11 +20,11 @@ from overparam.diagnostics.collapse_metrics import ClassMoments, neural_collapse
 from overparam.training.unconstrained_features import fit_unconstrained_features
 from race import race
 
-NAMES = ("nc1", "nc1_trace", "nc2_etf", "nc2_orthogonal", "nc3", "nc3_centred")
+NAMES = ("nc1", "nc1_trace", "nc2_etf", "nc2_orthogonal", "nc3", "nc3_centred", "nc4")
 
 
 def by_definition(h: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[float]:
-    """The metrics as they are written down."""
+    """The metrics as they are written down, without nc4."""
     k, n = len(weight), len(y)
     means = np.stack([h[y == c].mean(0) for c in range(k)])
     within = np.zeros((h.shape[1], h.shape[1]))
@@ -47,6 +47,13 @@ def by_definition(h: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[floa
     ]
 
 
+def disagreement(h: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+    """nc4 as it is written down, the distances by one product."""
+    means = np.stack([h[y == c].mean(0) for c in range(len(weight))])
+    distances = (means**2).sum(1) - 2 * h @ means.T
+    return float(((h @ weight.T).argmax(1) != distances.argmin(1)).mean())
+
+
 def race_metrics(n: int, d: int, k: int, pairs: int) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(n) % k
@@ -59,7 +66,7 @@ def race_metrics(n: int, d: int, k: int, pairs: int) -> None:
         for start in range(0, n, 4096):
             moments.update(h[start : start + 4096], y[start : start + 4096])
         found = moments.collapse(weight).scalars()
-        return [found[name] for name in NAMES]
+        return [found[name] for name in NAMES[:-1]]
 
     def at_once() -> list[float]:
         found = neural_collapse(h, y, weight).scalars()
@@ -68,11 +75,14 @@ def race_metrics(n: int, d: int, k: int, pairs: int) -> None:
     def definition() -> list[float]:
         return by_definition(h, y, weight)
 
+    def all_definitions() -> list[float]:
+        return [*by_definition(h, y, weight), disagreement(h, y, weight)]
+
     def product() -> float:
         return float((h.T @ h)[0, 0])
 
     agree = {"rtol": 1e-8}
-    race(at_once, definition, agree=agree, pairs=pairs, name=f"{title}: at once, definition")
+    race(at_once, all_definitions, agree=agree, pairs=pairs, name=f"{title}: at once, definition")
     race(streamed, definition, agree=agree, pairs=pairs, name=f"{title}: streamed, definition")
     # Nothing to agree on: the product is the floor of any pass that forms a d x d scatter.
     race(streamed, product, agree=None, pairs=pairs, name=f"{title}: streamed, X^T X alone")

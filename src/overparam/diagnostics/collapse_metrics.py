@@ -174,7 +174,7 @@ class ClassMoments:
         for rows in _blocks(h):
             z = _residuals(h, y, self._references, rows)
             self._sums.index_add_(0, y[rows], z.double())
-            self._second += z.T @ z
+            self._second += _gram(z)
         self._counts += counts
 
     def collapse(self, weight: Any = None) -> Collapse:
@@ -259,6 +259,14 @@ def _residuals(h: Tensor, y: Tensor, centres: Tensor, rows: slice) -> Tensor:
     """Features of some rows minus the centre (..., K, d) of their class."""
     z = centres.index_select(-2, y[rows])
     return torch.sub(h[..., rows, :], z, out=z)
+
+
+def _gram(z: Tensor) -> Tensor:
+    """z^T z; on a CPU by NumPy, which computes half of it (BLAS syrk) where PyTorch does all."""
+    if z.device.type != "cpu":
+        return z.T @ z
+    a = z.numpy()
+    return torch.from_numpy(a.T @ a)
 
 
 def _between(means: Tensor) -> tuple[Tensor, Tensor]:
