@@ -21,6 +21,7 @@ from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
 from overparam.diagnostics.run_measures import Fit, Measure
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
+from overparam.diagnostics.small_classes import MinorityCollapse, minority_collapse
 from overparam.diagnostics.temperature import TemperatureScaling
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "KernelLearningCurve",
     "LayerCollapse",
     "Measure",
+    "MinorityCollapse",
     "PowerLaws",
     "Recording",
     "TemperatureScaling",
@@ -49,6 +51,7 @@ __all__ = [
     "kl_to_conditional",
     "label_overlap",
     "mce",
+    "minority_collapse",
     "neural_collapse",
     "nll",
     "power_law_exponents",
