@@ -87,8 +87,7 @@ class LogSpaced:
         return bool(step <= 1 or step == self.last or self._place(step) > self._place(step - 1))
 
     def _place(self, step: int | np.integer) -> int:
-        # The logarithm of a power of ten may come out a rounding error below its integer.
-        return math.floor(self.per_decade * math.log10(step) + 1e-9)
+        return math.floor(self.per_decade * math.log10(step))
 
 
 class RunHistory:
