@@ -68,7 +68,9 @@ def test_what_is_recorded_is_what_the_network_shows_in_evaluation_mode():
     assert accuracy.rows == 20
     norm = sum(float(p.detach().square().sum()) for p in net.parameters()) ** 0.5
     assert history.curve("weight_norm").values[0, -1] == pytest.approx(norm, rel=1e-6)
-    assert history.curve("first").values[0, -1] == pytest.approx(float(net[0].weight.norm()))
+    assert history.curve("first").values[0, -1] == pytest.approx(
+        float(net[0].weight.detach().norm())
+    )
 
 
 def test_steps_are_thinned_and_the_ends_are_always_there():
