@@ -75,8 +75,8 @@ def minority_collapse(
 
     Notes
     -----
-    The threshold is that of the classes alive. A hard class dies earlier: on images classes below
-    about three times the threshold did.
+    The threshold is that of the classes alive; a hard class dies earlier (a class of 8 images did
+    where the others put it at 3).
 
     Examples
     --------
