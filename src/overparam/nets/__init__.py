@@ -2,6 +2,7 @@
 
 from overparam.nets import init
 from overparam.nets.convnet import ConvNet
+from overparam.nets.deep_linear import DeepLinear
 from overparam.nets.init import critical_
 from overparam.nets.mlp import MLP
 from overparam.nets.number_embeddings import PeriodicEmbedding, PiecewiseEmbedding
@@ -11,6 +12,7 @@ from overparam.nets.tabular import TabularNet
 __all__ = [
     "MLP",
     "ConvNet",
+    "DeepLinear",
     "PeriodicEmbedding",
     "PiecewiseEmbedding",
     "SmoothRobustScaling",

@@ -5,14 +5,23 @@ from overparam.training.ensemble import Ensemble
 from overparam.training.history import History
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
+from overparam.training.run_history import LogSpaced, RunHistory
+from overparam.training.unconstrained_features import (
+    UnconstrainedFit,
+    fit_unconstrained_features,
+)
 
 __all__ = [
     "Callback",
     "Ensemble",
     "History",
     "LiveStack",
+    "LogSpaced",
     "MixupClassifier",
     "MixupTransform",
+    "RunHistory",
+    "UnconstrainedFit",
+    "fit_unconstrained_features",
     "layerwise_learning_rates",
     "mixup_batch",
 ]

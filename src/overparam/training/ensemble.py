@@ -355,7 +355,7 @@ class Ensemble:
         progress: Callable[[float], None] | None,
     ) -> History:
         epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
-        history = History.empty(len(self), epochs, recipe.steps)
+        history = History.empty(len(self), epochs, recipe.steps, recipe.steps_per_epoch)
         sizes = [min(batch_size, len(support)) for support in supports]
         groups = partition(self._plan(max(sizes)), sizes)
         self.diverged = np.zeros(len(self), dtype=bool)

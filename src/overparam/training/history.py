@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from overparam.training.run_history import RunHistory
+
 
 @dataclass
 class History:
@@ -23,8 +25,8 @@ class History:
         else the last one that the member trained.
     stopped_epoch : ndarray of shape (M,), int
         Number of epochs that the member trained.
-    steps : int
-        Updates of a member that trained to the end.
+    steps, steps_per_epoch : int
+        Updates of a member that trained to the end, and between two entries of a curve.
     seconds : float
         Wall time of the run.
     """
@@ -37,9 +39,10 @@ class History:
     stopped_epoch: np.ndarray
     steps: int
     seconds: float
+    steps_per_epoch: int = 1
 
     @classmethod
-    def empty(cls, members: int, epochs: int, steps: int) -> History:
+    def empty(cls, members: int, epochs: int, steps: int, steps_per_epoch: int = 1) -> History:
         """A history with nothing recorded yet."""
 
         def curve() -> np.ndarray:
@@ -48,4 +51,22 @@ class History:
         def count() -> np.ndarray:
             return np.zeros(members, dtype=int)
 
-        return cls(curve(), curve(), curve(), curve(), count(), count(), steps, seconds=0.0)
+        curves = curve(), curve(), curve(), curve()
+        return cls(*curves, count(), count(), steps, 0.0, steps_per_epoch)
+
+    def as_run_history(self) -> RunHistory:
+        """The curves in the form that diagnostics read, whoever trained.
+
+        The means over minibatches are those of split "minibatches", the others of split
+        "validation".
+        """
+        history = RunHistory()
+        for epoch in range(self.loss.shape[1]):
+            step = min((epoch + 1) * self.steps_per_epoch, self.steps)
+            for split, loss, accuracy in (
+                ("minibatches", self.loss, self.accuracy),
+                ("validation", self.validation_loss, self.validation_accuracy),
+            ):
+                at_end = {"loss": loss[:, epoch], "accuracy": accuracy[:, epoch]}
+                history.add(step, at_end, split=split, epoch=epoch + 1)
+        return history

@@ -13,7 +13,7 @@ inputs 345 against 58 us, from 30 inputs 403 against 235 us).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -147,11 +147,14 @@ class StackedState:
 
     def load_into(self, module: nn.Module, row: int) -> None:
         """Copy one member into a module of the architecture."""
-        with torch.no_grad():
-            for name, value in self.parameters.items():
-                module.get_parameter(name).copy_(value[row])
-            for name, value in _fixed_tensors(module):
-                value.copy_(self.buffers[name][row])
+        load_member(module, self.tensors(), row)
+
+
+def load_member(module: nn.Module, tensors: Mapping[str, Tensor], row: int) -> None:
+    """Copy one row of stacked parameters and buffers (M, ...) into a module."""
+    with torch.no_grad():
+        for name, value in (*module.named_parameters(), *module.named_buffers()):
+            value.copy_(tensors[name][row])
 
 
 def _inputs_first(shape: torch.Size) -> bool:

@@ -1,0 +1,200 @@
+"""Networks behind C5 and C6 of `neural_collapse`: one training run a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from overparam.data.loading import load
+from overparam.diagnostics.collapse_metrics import neural_collapse
+from overparam.diagnostics.collapse_tracking import LayerCollapse
+from overparam.diagnostics.recording import EnsembleRecorder
+from overparam.diagnostics.run_measures import Fit
+from overparam.evidence.seed_tables import log_log_slopes
+from overparam.nets.deep_linear import DeepLinear
+from overparam.studies.neural_collapse_minima import largest_cosine
+from overparam.training.ensemble import Ensemble
+from overparam.training.run_history import LogSpaced
+
+METRICS = ("nc1", "nc1_trace", "nc2_etf", "nc2_orthogonal", "nc3", "nc3_centred")
+
+
+def half_squared(logits: Tensor, labels: Tensor) -> Tensor:
+    """Half the squared distance to the one-hot label, summed over outputs: (M, B)."""
+    target = nn.functional.one_hot(labels, logits.shape[-1])
+    return (logits - target).square().sum(-1) / 2
+
+
+class CollapsingNetwork(nn.Module):
+    """Layers with batch norm and ReLU, then linear layers as wide as the features."""
+
+    def __init__(
+        self, widths: Sequence[int], n_outputs: int, depth: int, batch_norm: bool, bias: bool
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers.append(nn.Linear(before, after))
+            layers += [nn.BatchNorm1d(after)] if batch_norm else []
+            layers.append(nn.ReLU())
+        self.body = nn.Sequential(*layers)
+        self.head = DeepLinear([widths[-1]] * depth + [n_outputs], bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, k)."""
+        return self.head(self.body(x))
+
+
+def train(
+    X: np.ndarray,
+    y: np.ndarray,
+    hidden: Sequence[int],
+    *,
+    depth: int,
+    loss: str,
+    weight_decay: float,
+    batch_norm: bool,
+    seed: int,
+    epochs: int,
+) -> tuple[Ensemble, EnsembleRecorder]:
+    """Train one network by SGD with momentum; a bias above the features only for cross-entropy."""
+    k = int(y.max()) + 1
+
+    def build(d: int, n_outputs: int, seed: int) -> nn.Module:
+        bias = loss == "cross_entropy"
+        return CollapsingNetwork((d, *hidden), n_outputs, depth, batch_norm, bias)
+
+    ensemble = Ensemble(build, [seed], X.shape[1], k)
+    head = [f"head.{place}" for place in range(depth)]
+    recorder = EnsembleRecorder(
+        ensemble,
+        {"train": (torch.tensor(X), torch.tensor(y))},
+        measures=(Fit(), LayerCollapse(head[:1], head)),
+        at=LogSpaced(8, last=epochs),
+    )
+    ensemble.fit(
+        X,
+        y,
+        loss="cross_entropy" if loss == "cross_entropy" else half_squared,
+        optimizer="sgd",
+        learning_rate=0.05,
+        momentum=0.9,
+        weight_decay=weight_decay,
+        schedule="cosine",
+        batch_size=128,
+        epochs=epochs,
+        callbacks=[recorder],
+    )
+    return ensemble, recorder
+
+
+def balanced_network(
+    source: str,
+    rows: int,
+    depth: int,
+    loss: str,
+    weight_decay: float,
+    batch_norm: bool,
+    seed: int,
+    epochs: int,
+) -> dict[str, Any]:
+    """C5: the metrics before and after training, and their curves."""
+    images = load(source)
+    assert images.array is not None
+    chosen = np.random.default_rng(seed).permutation(images.n)[:rows]
+    X = images.array[chosen].reshape(len(chosen), -1).astype(np.float32)
+    X = X / images.array.max()
+    X, y = X - X.mean(), images.y[chosen]
+    _, recorder = train(
+        X,
+        y,
+        (256, 256, 64),
+        depth=depth,
+        loss=loss,
+        weight_decay=weight_decay,
+        batch_norm=batch_norm,
+        seed=seed,
+        epochs=epochs,
+    )
+    history = recorder.history
+    found: dict[str, Any] = {
+        "train_accuracy": float(history.curve("accuracy", "train").values[0, -1]),
+        "epoch": sorted(set(history.table["epoch"].to_list())),
+    }
+    for name in METRICS:
+        values = history.curve(name, "train", "head.0").values[0]
+        found |= {f"{name}_start": float(values[0]), f"{name}_end": float(values[-1])}
+        found[f"{name}_curve"] = values
+    return found
+
+
+def imbalanced_network(
+    source: str,
+    sizes: Sequence[int],
+    depth: int,
+    weight_decay: float,
+    batch_norm: bool,
+    seed: int,
+    epochs: int,
+) -> dict[str, Any]:
+    """C6: how the norms of means and rows go with the number of examples of a class."""
+    X, y = imbalanced_images(source, sizes, seed)
+    ensemble, recorder = train(
+        X,
+        y,
+        (256, 64),
+        depth=depth,
+        loss="squared",
+        weight_decay=weight_decay,
+        batch_norm=batch_norm,
+        seed=seed,
+        epochs=epochs,
+    )
+    network = ensemble.member(0)
+    assert isinstance(network, CollapsingNetwork)
+    with torch.no_grad():
+        h = network.body(torch.tensor(X)).double()
+    means = np.stack([h[torch.tensor(y == k)].mean(0).numpy() for k in range(len(sizes))])
+    rows = network.head[-1].get_parameter("weight").detach().double().numpy()
+    norms = {"mean": np.linalg.norm(means, axis=1), "row": np.linalg.norm(rows, axis=1)}
+    found: dict[str, Any] = {
+        "train_accuracy": float(recorder.history.curve("accuracy", "train").values[0, -1]),
+        "mean_norms": norms["mean"],
+        "row_norms": norms["row"],
+        "mean_cosine": largest_cosine(means),
+        "row_cosine": largest_cosine(rows),
+        "nc1": neural_collapse(h, torch.tensor(y)).nc1,
+    }
+    for name, lengths in norms.items():
+        found[f"{name}_order"] = float(spearmanr(sizes, lengths).statistic)
+        found[f"{name}_slope"] = float(log_log_slopes(sizes, lengths))
+    return found
+
+
+def imbalanced_images(
+    source: str, sizes: Sequence[int], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The wanted number of images of each of some classes, drawn and permuted by the seed.
+
+    Images of 28 x 28 are averaged to 14 x 14.
+    """
+    images = load(source)
+    assert images.array is not None
+    rng = np.random.default_rng(seed)
+    classes = rng.permutation(len(images.classes))[: len(sizes)]
+    rows, labels = [], []
+    for label, (c, size) in enumerate(zip(classes, sizes, strict=True)):
+        rows.append(rng.permutation(np.flatnonzero(images.y == c))[:size])
+        labels.append(np.full(size, label))
+    pixels = images.array[np.concatenate(rows)].astype(np.float32) / images.array.max()
+    pixels = pixels.reshape(len(pixels), *pixels.shape[1:3])
+    if pixels.shape[1] == 28:
+        pixels = pixels.reshape(-1, 14, 2, 14, 2).mean((2, 4))
+    X = pixels.reshape(len(pixels), -1)
+    return X - X.mean(), np.concatenate(labels)
