@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from overparam.auditing.cost import multiply_adds, training_seconds
+from overparam.auditing.cost import multiply_adds, stopping_cost, training_seconds
 from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
 
@@ -61,3 +61,8 @@ def test_a_prediction_is_a_third_of_a_pass():
     predicted = training_seconds(1e5, 0, **job, predicted=3000)
     trained = training_seconds(1e5, 0, **{**JOB, "epochs": 1, "batch_size": 10**9})
     assert predicted == pytest.approx(trained, rel=1e-6)
+
+
+def test_early_stopping_costs_the_passes_over_the_held_out_rows():
+    assert stopping_cost(900, 900) == pytest.approx(1 + 100 / 2700)
+    assert stopping_cost(2000, 10**6) == pytest.approx(1 + 1 / 3)  # 2,000 held-out rows at most

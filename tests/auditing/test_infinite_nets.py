@@ -5,7 +5,12 @@ import pytest
 from tests.auditing.known_data import blobs
 
 from overparam.auditing import infinite_nets
-from overparam.auditing.infinite_nets import affordable_rows, fit_deep_limit, fit_wide_limit
+from overparam.auditing.infinite_nets import (
+    affordable_rows,
+    expected_seconds,
+    fit_deep_limit,
+    fit_wide_limit,
+)
 from overparam.data.loading import load
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.kernels.dense_kernel import fully_connected
@@ -40,11 +45,11 @@ def test_a_regression_gets_a_regressor():
 
 
 def test_seconds_decide_on_how_many_rows(split):
-    assert affordable_rows(1e6) == infinite_nets.MOST_WIDE_ROWS
-    assert affordable_rows(0.0) == infinite_nets.FEWEST_WIDE_ROWS
-    rows = affordable_rows(1.0)
-    cost = infinite_nets.SECONDS_A_CUBE * rows**3 + infinite_nets.SECONDS_A_PAIR * rows**2
-    assert 0.85 < cost <= 1.0
+    assert affordable_rows(1e6, 100) == infinite_nets.MOST_WIDE_ROWS
+    assert affordable_rows(0.0, 100) == infinite_nets.FEWEST_WIDE_ROWS
+    rows = affordable_rows(1.0, 100)
+    assert 0.85 < expected_seconds(rows, 100) <= 1.0
+    assert affordable_rows(1.0, 10_000) < rows
     model, setting = fit_wide_limit(split.train, 0, 0.0)
     assert len(model.X_fit_) == 100
     assert setting.endswith("on 100 of 240 rows")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.auditing.net_cells import at_most
+from overparam.auditing.net_cells import SCORED_VALIDATION, at_most
 from overparam.data.dataset import View
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.kernels.deep_limit import DeepLimitClassifier
@@ -28,6 +28,7 @@ DIMENSION_ROWS = 2000
 # Rates of one thread, measured once: what a budget of seconds is worth.
 SECONDS_A_CUBE = 2e-10  # of the decomposition, for each row cubed
 SECONDS_A_PAIR = 3e-7  # of the ridge path, for each pair of rows
+SECONDS_A_SCORE = 2e-7  # of a prediction, for each pair of a new and a fitted row
 
 
 def fit_deep_limit(view: View, seed: int) -> tuple[DeepLimitClassifier, str]:
@@ -59,7 +60,8 @@ def fit_wide_limit(view: View, seed: int, seconds: float) -> tuple[Any, str]:
         model = kind(fully_connected("relu", depth, 2.0, bias), ridge="loo").fit(few.flat, few.y)
         if (loss := float(model.loo_.min())) < lowest:
             best, lowest = (depth, bias), loss
-    fitted = at_most(view, affordable_rows(seconds), seed)
+    scored = min(len(view) // 3, SCORED_VALIDATION)
+    fitted = at_most(view, affordable_rows(seconds, scored), seed)
     depth, bias = best
     chosen = kind(fully_connected("relu", depth, 2.0, bias), ridge="loo").fit(fitted.flat, fitted.y)
     layers = "layer" if depth == 1 else "layers"
@@ -67,12 +69,18 @@ def fit_wide_limit(view: View, seed: int, seconds: float) -> tuple[Any, str]:
     return chosen, _joined(setting, rows_used(fitted, view))
 
 
-def affordable_rows(seconds: float) -> int:
-    """Rows whose decomposition takes so long, by fixed rates."""
+def affordable_rows(seconds: float, scored: int) -> int:
+    """Rows whose decomposition, and prediction of `scored` others, take so long by fixed rates."""
     rows = MOST_WIDE_ROWS
-    while rows > FEWEST_WIDE_ROWS and (rows * SECONDS_A_CUBE + SECONDS_A_PAIR) * rows**2 > seconds:
+    while rows > FEWEST_WIDE_ROWS and expected_seconds(rows, scored) > seconds:
         rows = max(int(0.95 * rows), FEWEST_WIDE_ROWS)
     return rows
+
+
+def expected_seconds(rows: int, scored: int) -> float:
+    """Seconds of one thread for the kernel machine on so many rows."""
+    decomposition = rows**2 * (rows * SECONDS_A_CUBE + SECONDS_A_PAIR)
+    return decomposition + rows * scored * SECONDS_A_SCORE
 
 
 def rows_used(fitted: View, view: View) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from overparam.auditing.context import Context
+from overparam.auditing.cost import stopping_cost
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.net_cells import (
     fit_and_held,
@@ -105,8 +106,10 @@ def cost_of_one(context: Context, recipe: Recipe) -> float:
     base, seconds = plan.baseline, plan.seconds["one_net"]
     if plan.own is not None and recipe.net == plan.own.net:
         base, seconds = plan.own, plan.seconds["your_model"]
-    narrow = NARROW_COST if recipe.net == base.net and 0 < recipe.width < base.width else 1.0
-    return narrow * seconds * recipe.rows * recipe.epochs / (base.rows * base.epochs)
+    factor = NARROW_COST if recipe.net == base.net and 0 < recipe.width < base.width else 1.0
+    if recipe.early_stopping:
+        factor *= stopping_cost(recipe.rows, round(0.9 * context.n_train))
+    return factor * seconds * recipe.rows * recipe.epochs / (base.rows * base.epochs)
 
 
 def replicas(context: Context) -> Fits:

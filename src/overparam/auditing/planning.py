@@ -9,7 +9,7 @@ import numpy as np
 
 from overparam.auditing.baselines import NAMES
 from overparam.auditing.budget import SHARES
-from overparam.auditing.cost import RATE, multiply_adds, training_seconds
+from overparam.auditing.cost import RATE, multiply_adds, stopping_cost, training_seconds
 from overparam.auditing.forecast_cell import affordable_rows, expected_seconds
 from overparam.auditing.net_cells import SCORED_VALIDATION, fit_and_held
 from overparam.auditing.plan import DECAYS, FOLDS, FRACTIONS, Options, Plan
@@ -36,10 +36,12 @@ EPOCHS = (12, 80)  # fewest and most passes over the data
 FEWEST_ROWS = 2000  # seeds, then passes, are cut before rows fall below this
 FEWEST_STEPS = 300  # rows fall below it before training gets shorter than this
 BATCHES = ((32, 1000), (64, 4000), (128, 20_000), (256, np.inf))  # size, below so many rows
-# Of the baselines' share, for tuning each kind of them.
-TUNING = {"gradient-boosting": 0.45, "logistic-regression": 0.2, "wide-limit": 0.2}
+# Of the baselines' share, for tuning each kind of them; the rest goes to uneven pieces of work.
+TUNING = {"gradient-boosting": 0.35, "logistic-regression": 0.15, "wide-limit": 0.15}
 LITTLE_TUNING = 0.05
 NETS_FOR_RECIPE = 0.7  # of the nets' share; the width sweep has the rest
+PROBES = 6.0  # seconds of findings that train no net of the recipe; each is one piece of work
+UNEVEN = 1.2  # pieces do not divide evenly, and busy cores share their memory
 FORECAST = 0.03  # of the budget, for the spectrum that forecasts the error of more rows
 
 
@@ -54,14 +56,19 @@ class Seeds:
     fold: int
     fractions: tuple[float, ...]
 
-    def findings(self, repeats: int) -> float:
-        """Trainings of the baseline net that the findings need."""
-        curve = self.curve * len(self.fractions)  # the steps are fixed, whatever the fraction
-        return self.replicas * repeats + self.sweep * len(DECAYS) + FOLDS * self.fold + curve
+    def findings(self, repeats: int, stopping: float) -> float:
+        """Trainings of the baseline net that the findings need.
 
-    def treatments(self, repeats: int) -> float:
+        Of those that stop early, each counts `stopping` times.
+        """
+        curve = self.curve * len(self.fractions)  # the steps are fixed, whatever the fraction
+        usual = self.replicas * repeats + self.sweep * len(DECAYS)
+        return usual + stopping * (FOLDS * self.fold + curve)
+
+    def treatments(self, repeats: int, stopping: float) -> float:
         """Trainings that treatments need: their recipes, and out-of-fold nets on later splits."""
-        return TRAINED_TREATMENTS * self.treatment * repeats + FOLDS * self.fold * (repeats - 1)
+        folds = stopping * FOLDS * self.fold * (repeats - 1)
+        return TRAINED_TREATMENTS * self.treatment * repeats + folds
 
 
 MANY = Seeds(8, 5, 3, 4, 2, FRACTIONS)
@@ -80,7 +87,8 @@ def make_plan(
     forecast_rows = affordable_rows(n_fit, FORECAST * options.budget)
     forecast_seconds = expected_seconds(forecast_rows)
     # The forecast is one piece of work: all processes wait for it.
-    nets = (SHARES["nets"] * options.budget - forecast_seconds) * jobs
+    alone = forecast_seconds + PROBES
+    nets = max(SHARES["nets"] * options.budget - alone, 0.0) * jobs / UNEVEN
     cost = _CostOf(split.train, len(split.validation), n_outputs)
     recipe, seeds = _within_budget(
         cost,
@@ -227,9 +235,10 @@ def _within_budget(
     """
 
     def fits(recipe: Recipe, seeds: Seeds) -> bool:
-        one = cost(recipe)
+        one, stopping = cost(recipe), stopping_cost(recipe.rows, n_fit)
         return (
-            one * seeds.findings(repeats) <= nets and one * seeds.treatments(repeats) <= treatments
+            one * seeds.findings(repeats, stopping) <= nets
+            and one * seeds.treatments(repeats, stopping) <= treatments
         )
 
     for seeds in (MANY if repeats == 1 else SPLITS, FEW):

@@ -128,7 +128,7 @@ def _figure(table: pl.DataFrame) -> dict[str, Any]:
         "layer", squared_gradient="gradient_critical", part=pl.lit("critical")
     )
     return figures.curve(
-        pl.concat([measured, critical]),
+        pl.concat([measured, critical]).with_columns(pl.col("layer").cast(pl.String)),
         "layer",
         "squared_gradient",
         color="part",

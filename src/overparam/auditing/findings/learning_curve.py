@@ -294,5 +294,5 @@ def _words(
         )
     return (
         f"More data may help: {would} ({interval_text}).",
-        "A small batch of new rows would tell; the curve alone does not.",
+        "A small batch of new rows would tell; the forecast alone does not.",
     )
