@@ -23,7 +23,7 @@ def small_net(n_features, n_outputs, seed):
 
 
 def heavy_net(n_features, n_outputs, seed):
-    return MLP(n_features, n_outputs, widths=(512, 512), seed=seed)
+    return MLP(n_features, n_outputs, widths=(1024, 1024), seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_larger_budget_uses_no_fewer_rows_and_says_what_a_small_one_cut(table)
 def test_fewer_rows_come_with_smaller_batches_and_enough_steps():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (6000, 28, 28)).astype(np.uint8)
-    recipe = plan_of(load(images, np.arange(6000) % 10), budget=150.0).baseline
+    recipe = plan_of(load(images, np.arange(6000) % 10), budget=200.0).baseline
     assert recipe.net == "convolutional"
     assert recipe.rows * recipe.epochs / recipe.batch_size >= planning.FEWEST_STEPS * 0.9
 
