@@ -101,3 +101,9 @@ def test_bad_input_is_named(change, message):
     good = {"sizes": SIZES, "errors": made(0.5), "X": X, "y": Y, "rows": [800]}
     with pytest.raises(ValueError, match=message):
         forecast_error(**(good | change))
+
+
+def test_no_forecast_is_worse_than_what_was_measured():
+    errors = made(0.25)
+    points = forecast_error(SIZES, errors, X, Y, [400 * 2**8]).points
+    assert points[0]["high"] <= errors.mean(axis=tuple(range(1, errors.ndim))).max()

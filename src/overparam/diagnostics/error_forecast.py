@@ -10,7 +10,8 @@ model's error by a regression of logarithms over the measured sizes,
 The forecast is the geometric mean of the two. Its interval holds the forecasts of both from
 resampled rows, subsets and kernel curves: where the sources disagree it is wide. Both believe that
 what was seen goes on; for the rest it widens with the square of the doublings beyond what was
-measured: a curve that bends otherwise than expected shows it far away.
+measured, as a curve does that bends otherwise than expected, and in proportion from 2.5 of them on.
+No forecast is worse than the largest error that was measured.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ RESAMPLES = 1000
 SLOPE_SPREAD = 0.3  # of s around 1
 POINT_SPREAD = 0.1  # relative, of a measured point around the regression
 BEYOND = 0.04  # relative spread, times the squared doublings: what neither source can know
+FAR = 2.5  # doublings from which it grows in proportion to them
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def forecast_error(
     central = np.sqrt(ours * said[0])
     draws = np.concatenate([from_curve, from_kernel])
     beyond = np.maximum(np.log2(ahead / n[-1]), 0)
-    draws = draws * np.exp(BEYOND * beyond**2 * rng.standard_normal((len(draws), 1)))
+    spread = BEYOND * beyond * np.minimum(beyond, FAR)
+    draws = draws * np.exp(spread * rng.standard_normal((len(draws), 1)))
+    draws = np.minimum(draws, max(float(mean.max()), least))
     gain = np.concatenate([curves, curves])[:, -1:] - draws
     if test_rows is not None:
         draws = _as_measured(draws, test_rows, measured, rng)
