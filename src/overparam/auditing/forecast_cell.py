@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam.auditing.net_cells import SplitKey, fit_and_held, subsample
+from overparam.auditing.net_cells import SplitKey, fitted_rows, squared_targets
 from overparam.data.dataset import Dataset
 from overparam.diagnostics.error_forecast import forecast_error
 from overparam.diagnostics.kernel_learning_curve import MOST_ROWS
@@ -30,9 +30,7 @@ def affordable_rows(available: int, seconds: float) -> int:
 
 def kernel_rows(dataset: Dataset, split: Mapping[str, int], rows: int) -> np.ndarray | None:
     """The training rows of the kernel, or None where they are too few or all of one target."""
-    key = SplitKey(**split)
-    fitted, _ = fit_and_held(dataset, key.of(dataset).train.rows, key.seed)
-    chosen = subsample(fitted, rows, key.seed)
+    chosen = fitted_rows(dataset, SplitKey(**split), rows)
     if len(chosen) < FEWEST_ROWS or len(np.unique(dataset.y[chosen])) < 2:
         return None
     return chosen
@@ -58,8 +56,9 @@ def forecast(
     chosen = kernel_rows(dataset, split, rows)
     assert chosen is not None
     view = dataset.view(chosen, SplitKey(**split).of(dataset).train.rows)
-    targets = np.eye(len(dataset.classes))[view.y] if dataset.classes else view.y.astype(float)
-    found = forecast_error(sizes, errors, view.flat, targets, horizon, random_state=split["seed"])
+    found = forecast_error(
+        sizes, errors, view.flat, squared_targets(view), horizon, random_state=split["seed"]
+    )
     kernel = found.kernel
     ratio, cost = kernel.fitting_ratio_interval, kernel.interpolation_cost_interval
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from overparam.auditing.net_cells import SCORED_VALIDATION, at_most
 from overparam.data.dataset import View
@@ -53,17 +54,20 @@ def fit_wide_limit(view: View, seed: int, seconds: float) -> tuple[Any, str]:
 
     `seconds` decide on how many rows; see `baselines.fit_baseline`.
     """
-    kind = KernelRidgeClassifierCV if view.dataset.classes else KernelRidgeCV
+    kind: Any = KernelRidgeClassifierCV if view.dataset.classes else KernelRidgeCV
     few = at_most(view, COMPARED_ROWS, seed)
-    best, lowest = ARCHITECTURES[0], np.inf
-    for depth, bias in ARCHITECTURES:
-        model = kind(fully_connected("relu", depth, 2.0, bias), ridge="loo").fit(few.flat, few.y)
-        if (loss := float(model.loo_.min())) < lowest:
-            best, lowest = (depth, bias), loss
+    best = min(
+        (
+            kind(fully_connected("relu", depth, 2.0, bias), ridge="loo").fit(few.flat, few.y)
+            for depth, bias in ARCHITECTURES
+        ),
+        key=lambda model: float(model.loo_.min()),
+    )
     scored = min(len(view) // 3, SCORED_VALIDATION)
     fitted = at_most(view, affordable_rows(seconds, scored), seed)
-    depth, bias = best
-    chosen = kind(fully_connected("relu", depth, 2.0, bias), ridge="loo").fit(fitted.flat, fitted.y)
+    # The same number of rows under one seed is the same rows.
+    chosen = best if len(fitted) == len(few) else clone(best).fit(fitted.flat, fitted.y)
+    depth = chosen.kernel.architecture.depth
     layers = "layer" if depth == 1 else "layers"
     setting = f"{depth} hidden {layers}, ridge = {chosen.ridge_:.2g}"
     return chosen, _joined(setting, rows_used(fitted, view))

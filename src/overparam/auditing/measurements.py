@@ -12,12 +12,11 @@ from overparam.auditing.context import Context
 from overparam.auditing.cost import stopping_cost
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.net_cells import (
-    fit_and_held,
     fit_nets,
     fit_subsets,
+    fitted_rows,
     folds,
     out_of_fold,
-    subsample,
 )
 from overparam.auditing.plan import FOLDS
 from overparam.auditing.recipes import ModuleFactory, Recipe, import_factory
@@ -267,9 +266,7 @@ def subset_curve(context: Context) -> Sweep:
     """The baseline net with early stopping on growing random parts of the training rows."""
 
     def compute() -> Sweep:
-        split = context.splits[0]
-        fitted, _ = fit_and_held(context.dataset, split.train.rows, context.plan.seed)
-        n = len(subsample(fitted, context.recipe.rows, context.plan.seed))
+        n = len(fitted_rows(context.dataset, context.split_keys[0], context.recipe.rows))
         sizes = curve_sizes(n, context.plan.fractions, len(context.dataset.classes) or 1)
         recipe = context.recipe.but(early_stopping=True)
         arguments = [

@@ -99,6 +99,17 @@ def subsample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(rows)[:most]
 
 
+def fitted_rows(dataset: Dataset, key: SplitKey, most: int) -> np.ndarray:
+    """At most so many of the rows that models of a split are fitted on."""
+    return subsample(fit_and_held(dataset, key.of(dataset).train.rows, key.seed)[0], most, key.seed)
+
+
+def squared_targets(view: View) -> np.ndarray:
+    """Targets (n, k) of a squared error: one-hot labels, or the numbers as one column."""
+    classes = view.dataset.classes
+    return np.eye(len(classes))[view.y] if classes else view.y.astype(float)[:, None]
+
+
 def views(dataset: Dataset, key: SplitKey, rows: int) -> tuple[View, View, View]:
     """The fitted (at most `rows`), held-out and validation rows of a split, prepared alike."""
     parts = key.of(dataset)

@@ -9,11 +9,10 @@ from overparam.auditing.findings.overtraining import (
     MOST_ROWS,
     RATIO,
     WORTH,
-    layer_rows,
     overtraining,
     stopping_times,
 )
-from overparam.auditing.net_cells import SplitKey
+from overparam.auditing.net_cells import SplitKey, fitted_rows
 from overparam.auditing.treatments.early_stopping import early_stopping
 from overparam.data.loading import load
 from overparam.evidence.verdict import Verdict
@@ -65,7 +64,7 @@ def test_the_end_is_the_least_norm_solution():
     dataset = load(*line(3.0, n=120))
     found = stopping_times(dataset, SPLIT, MOST_ROWS, [7])
     split = dataset.split(0)
-    train = dataset.view(layer_rows(dataset, SplitKey(**SPLIT), MOST_ROWS), split.train.rows)
+    train = dataset.view(fitted_rows(dataset, SplitKey(**SPLIT), MOST_ROWS), split.train.rows)
     X, Z = train.flat.astype(float), split.validation.flat.astype(float)
     level, spread = X.mean(axis=0), X.std()
     X, Z = (X - level) / spread, (Z - level) / spread

@@ -10,8 +10,9 @@ import polars as pl
 
 from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.context import Context
+from overparam.auditing.measurements import own_argument
 from overparam.auditing.net_cells import views
-from overparam.auditing.recipes import Recipe, features, import_factory, module_factory
+from overparam.auditing.recipes import Recipe, features, module_factory
 from overparam.auditing.registry import finding
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.evidence.intervals import Interval, Statistic
@@ -102,8 +103,7 @@ def initialization(context: Context) -> Answer:
 def _reports(context: Context, recipe: Recipe) -> list[InitReport]:
     view, _, _ = views(context.dataset, context.split_keys[0], recipe.rows)
     X = features(recipe, view)
-    own = (context.own or import_factory(recipe.net)) if ":" in recipe.net else None
-    factory = module_factory(recipe, view.preprocessor, X, own)
+    factory = module_factory(recipe, view.preprocessor, X, **own_argument(context, recipe))
     n_features, n_outputs = int(np.prod(X.shape[1:])), len(context.dataset.classes) or 1
     try:
         return [

@@ -12,7 +12,7 @@ from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.comparison import over_splits
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import replicas
-from overparam.auditing.net_cells import SplitKey, at_most, fit_and_held, subsample
+from overparam.auditing.net_cells import SplitKey, at_most, fitted_rows, squared_targets
 from overparam.auditing.reading import points
 from overparam.auditing.registry import finding
 from overparam.data.dataset import Dataset
@@ -61,7 +61,7 @@ def overtraining(context: Context) -> Answer:
     stopping does.
     """
     context.check_affordable("nets", SECONDS)
-    if len(layer_rows(context.dataset, context.split_keys[0], MOST_ROWS)) < FEWEST_ROWS:
+    if len(fitted_rows(context.dataset, context.split_keys[0], MOST_ROWS)) < FEWEST_ROWS:
         raise NotApplicable("there are too few training rows to tell signal from noise.")
     cell = {
         "dataset": context.dataset,
@@ -113,12 +113,6 @@ def overtraining(context: Context) -> Answer:
     )
 
 
-def layer_rows(dataset: Dataset, key: SplitKey, most: int) -> np.ndarray:
-    """The training rows, at most so many, that the random layers are fitted on."""
-    fitted, _ = fit_and_held(dataset, key.of(dataset).train.rows, key.seed)
-    return subsample(fitted, most, key.seed)
-
-
 def stopping_times(
     dataset: Dataset, split: Mapping[str, int], rows: int, seeds: Sequence[int]
 ) -> dict[str, Any]:
@@ -133,9 +127,9 @@ def stopping_times(
     """
     key = SplitKey(**split)
     parts = key.of(dataset)
-    train = dataset.view(layer_rows(dataset, key, rows), parts.train.rows)
+    train = dataset.view(fitted_rows(dataset, key, rows), parts.train.rows)
     validation = at_most(parts.validation, SCORED, key.seed)
-    y, held = _targets(train.y, dataset), _targets(validation.y, dataset)
+    y, held = squared_targets(train), squared_targets(validation)
     # One scale for all columns: one that hardly varies in these rows must not be blown up.
     level, spread = train.flat.mean(axis=0), float(train.flat.std()) or 1.0
     X, Z = ((view.flat - level) / spread for view in (train, validation))
@@ -159,10 +153,6 @@ def stopping_times(
         "predicted": np.stack([f.predicted_mse[chosen] for f in found]),
         "rows": len(X),
     }
-
-
-def _targets(y: np.ndarray, dataset: Dataset) -> np.ndarray:
-    return np.eye(len(dataset.classes))[y] if dataset.classes else y.astype(float)[:, None]
 
 
 def _table(found: Mapping[str, Any]) -> pl.DataFrame:
