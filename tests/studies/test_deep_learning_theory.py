@@ -5,14 +5,13 @@ import itertools
 import numpy as np
 import polars as pl
 import pytest
+from tests.studies.smoke_evidence import check_smoke
 
-from overparam.evidence import cells
-from overparam.evidence.scale import FULL, QUICK, SMOKE
+from overparam.evidence.scale import FULL, QUICK
 from overparam.studies import deep_learning_theory as claims
 from overparam.studies import deep_learning_theory_aspect as aspect
 from overparam.studies import deep_learning_theory_rates as rates
 from overparam.studies import deep_learning_theory_scaling as scaling
-from overparam.studies.reproducing import reproduce
 
 IDS = [f"C{k}" for k in range(1, 11)]
 SLOPES = {0.0: 5.0, 0.25: 6.0, 0.5: 4.8, 0.75: 2.3, 0.9: 0.73, 0.95: 0.3}
@@ -200,12 +199,4 @@ def test_a_wrong_critical_point_fails(monkeypatch):
 
 @pytest.mark.slow
 def test_smoke_gives_evidence_without_a_verdict(tmp_path):
-    with cells.settings(store=tmp_path / "cells", backend="sequential", progress=False):
-        results = reproduce(claims.study, SMOKE, out=tmp_path)
-    assert [entry["id"] for entry in results["claims"]] == IDS
-    for entry in results["claims"]:
-        assert entry["status"] == "measured", entry["error"]
-        assert entry["verdict"] is None
-        assert entry["table"]
-        assert entry["figure"]
-    assert (tmp_path / "smoke.html").stat().st_size > 10_000
+    check_smoke(claims.study, tmp_path, IDS)

@@ -4,12 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.studies.planted_claims import planted_verdicts
+from tests.studies.smoke_evidence import check_smoke
 
-from overparam.evidence import cells
-from overparam.evidence.scale import FULL, QUICK, SMOKE
+from overparam.evidence.scale import FULL, QUICK
 from overparam.nets.parametrization import ABC
 from overparam.studies import feature_learning_limit as claims
-from overparam.studies.reproducing import reproduce
 
 
 def figures(function, at):
@@ -132,9 +131,4 @@ def test_draws_are_stable_and_never_change():
 
 @pytest.mark.slow
 def test_smoke_gives_evidence_without_a_verdict(tmp_path):
-    with cells.settings(store=tmp_path / "cells", backend="sequential", progress=False):
-        results = reproduce(claims.study, SMOKE, out=tmp_path)
-    for entry in results["claims"]:
-        assert entry["status"] == "measured", entry["error"]
-        assert entry["verdict"] is None
-        assert entry["figure"]
+    check_smoke(claims.study, tmp_path, [f"C{i}" for i in range(1, 7)])

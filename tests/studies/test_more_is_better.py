@@ -4,11 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.studies.planted_claims import planted_verdicts
+from tests.studies.smoke_evidence import check_smoke
 
-from overparam.evidence import cells
-from overparam.evidence.scale import FULL, QUICK, SMOKE
+from overparam.evidence.scale import FULL, QUICK
 from overparam.studies import more_is_better as claims
-from overparam.studies.reproducing import reproduce
 
 
 def planted(**wrong):
@@ -146,12 +145,4 @@ def test_the_forced_cost_is_read_at_the_ratio():
 
 @pytest.mark.slow
 def test_smoke_gives_evidence_without_a_verdict(tmp_path):
-    with cells.settings(store=tmp_path / "cells", backend="sequential", progress=False):
-        results = reproduce(claims.study, SMOKE, out=tmp_path)
-    assert [entry["id"] for entry in results["claims"]] == [f"C{i}" for i in range(1, 7)]
-    for entry in results["claims"]:
-        assert entry["status"] == "measured", entry["error"]
-        assert entry["verdict"] is None
-        assert entry["table"]
-        assert entry["figure"]
-    assert (tmp_path / "smoke.html").stat().st_size > 10_000
+    check_smoke(claims.study, tmp_path, [f"C{i}" for i in range(1, 7)])

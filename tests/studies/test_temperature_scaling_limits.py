@@ -3,12 +3,11 @@
 import polars as pl
 import pytest
 from tests.studies.planted_claims import planted_verdicts
+from tests.studies.smoke_evidence import check_missing_fashion_mnist, check_smoke
 
 from overparam.data.embedded import FASHION_MNIST
-from overparam.evidence import cells
-from overparam.evidence.scale import FULL, QUICK, SMOKE
+from overparam.evidence.scale import FULL, QUICK
 from overparam.studies import temperature_scaling_limits as claims
-from overparam.studies.reproducing import reproduce
 from overparam.theory.class_overlap import overlap_bound, uniform_excess
 
 # Log loss and KL of each model as the paper has them: growth in k, Mixup ahead everywhere.
@@ -87,21 +86,9 @@ def test_reversed_effects_fail(monkeypatch, claim, scale, wrong, expected):
 
 @pytest.mark.slow
 def test_smoke_gives_evidence_without_a_verdict(tmp_path):
-    with cells.settings(store=tmp_path / "cells", backend="sequential", progress=False):
-        results = reproduce(claims.study, SMOKE, out=tmp_path)
-    assert [entry["id"] for entry in results["claims"]] == ["C1", "C2", "C3", "C4"]
-    for entry in results["claims"]:
-        assert entry["status"] == "measured", entry["error"]
-        assert entry["verdict"] is None
-        assert entry["table"]
-        assert entry["figure"]
-    assert (tmp_path / "smoke.html").stat().st_size > 10_000
+    check_smoke(claims.study, tmp_path, ["C1", "C2", "C3", "C4"])
 
 
 @pytest.mark.skipif(FASHION_MNIST.is_dir(), reason="dataset-fashion-mnist is installed")
 def test_without_fashion_mnist_the_claim_says_how_to_install_it(tmp_path):
-    with cells.settings(store=tmp_path, backend="sequential", progress=False):
-        results = reproduce(claims.study, QUICK, claims=["C4"])
-    (entry,) = results["claims"]
-    assert entry["verdict"] == "inconclusive"
-    assert "apt-get install dataset-fashion-mnist" in entry["error"]
+    check_missing_fashion_mnist(claims.study, tmp_path, "C4")

@@ -3,12 +3,11 @@
 import polars as pl
 import pytest
 from tests.studies.planted_claims import planted_verdicts
+from tests.studies.smoke_evidence import check_smoke
 
-from overparam.evidence import cells
 from overparam.evidence.intervals import t_interval
-from overparam.evidence.scale import FULL, QUICK, SMOKE
+from overparam.evidence.scale import FULL, QUICK
 from overparam.studies import wide_deep_optimality as claims
-from overparam.studies.reproducing import reproduce
 
 KINDS = {"h_2": "nearest-neighbor", "vote": "majority-vote"}
 LEVELS = {"alpha = d": 0.03, "psi": 0.03, "alpha = 2d": 0.06, "1-NN": 0.08, "majority": 0.35}
@@ -117,12 +116,4 @@ def test_an_interval_reaches_three_standard_errors_with_five_seeds():
 
 @pytest.mark.slow
 def test_smoke_gives_evidence_without_a_verdict(tmp_path):
-    with cells.settings(store=tmp_path / "cells", backend="sequential", progress=False):
-        results = reproduce(claims.study, SMOKE, out=tmp_path)
-    assert [entry["id"] for entry in results["claims"]] == [f"C{i}" for i in range(1, 7)]
-    for entry in results["claims"]:
-        assert entry["status"] == "measured", entry["error"]
-        assert entry["verdict"] is None
-        assert entry["table"]
-        assert entry["figure"]
-    assert (tmp_path / "smoke.html").stat().st_size > 10_000
+    check_smoke(claims.study, tmp_path, [f"C{i}" for i in range(1, 7)])
