@@ -85,7 +85,7 @@ def minority_collapse_finding(context: Context) -> Answer:
         )
     chosen = int(found["chosen"])
     outputs = found["outputs"][chosen]  # (S, K)
-    told = minority_collapse(outputs.mean(axis=0), found["sizes"], DECAYS[chosen])
+    told = _told(found, chosen)
     names = [context.dataset.classes[k] for k in found["classes"]]
     table = _table(found, names)
     evidence = Evidence(
@@ -103,13 +103,14 @@ def minority_collapse_finding(context: Context) -> Answer:
             f"{int(found['rows'])} training rows, {len(names)} classes of {found['sizes'].min()} "
             f"to {found['sizes'].max()} rows, {SEEDS} seeds; the probe is no net of the audit: "
             "squared error, SGD, batch norm.",
-            f"At weight decay {DECAYS[chosen]:g} the classes that are learnt put the threshold at "
-            f"{told.threshold:.1f} rows; with three times the decay it would be nine times as "
-            "high.",
+            f"The outputs at weight decay {DECAYS[-1]:g} put the threshold n* at "
+            f"{told.threshold * (DECAYS[-1] / DECAYS[chosen]) ** 2:.2g} rows there and at "
+            f"{told.threshold:.2g} at {DECAYS[chosen]:g}; a class that is hard to learn "
+            "dies earlier.",
             _recall_sentence(found, names, chosen),
         ],
         caption="Mean output on the own label of the smallest and the largest class over weight "
-        "decay, measured, and by the law from the chosen decay.",
+        "decay, measured, and by the law.",
         pictures={
             "layers": (
                 _by_layer(found),
@@ -206,6 +207,14 @@ def collapses(
     }
 
 
+def _told(found: Mapping[str, Any], chosen: int) -> MinorityCollapse:
+    """What the chosen decay does; the law is read at the largest, which settles first."""
+    outputs, sizes = found["outputs"].mean(axis=1), found["sizes"]
+    largest = minority_collapse(outputs[-1], sizes, DECAYS[-1]).threshold
+    scaled = None if np.isnan(largest) else largest * (DECAYS[chosen] / DECAYS[-1]) ** 2
+    return minority_collapse(outputs[chosen], sizes, DECAYS[chosen], threshold=scaled)
+
+
 def _by_class(values: np.ndarray, classes: np.ndarray, n_classes: int) -> np.ndarray:
     """Means (M, K) of values (M, n) over the rows of each class; NaN where it has none."""
     hot = np.equal.outer(classes, np.arange(n_classes)).astype(float)
@@ -295,7 +304,7 @@ def _frame(cosines: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
         for i, a in enumerate(names)
         for j, b in enumerate(names)
     ]
-    return figures.heatmap(rows, "with", "class", "cosine", x_title="", y_title="")
+    return figures.heatmap(rows, "with", "class", "cosine", x_title="class", y_title="class")
 
 
 def _words(
@@ -319,11 +328,19 @@ def _words(
             "probe), weigh them up or collect rows; judge by balanced accuracy.",
             None,
         )
-    if evidence.verdict is Verdict.INCONCLUSIVE or len(told.at_risk):
-        shown = names[told.at_risk[0]] if len(told.at_risk) else names[weakest]
+    if evidence.verdict is Verdict.INCONCLUSIVE:
         return (
-            f"The class {shown} is near the size at which weight decay switches it off "
-            f"({told.threshold:.0f} rows at decay {decay:g}, squared error, SGD).",
+            f"The class {names[weakest]} ({sizes[weakest]} rows) is hardly learnt at weight decay "
+            f"{decay:g} (squared error, SGD): it keeps {told.outputs[weakest]:.2f} of its output, "
+            "in some seeds perhaps nothing.",
+            "Watch its recall, weigh it up or collect rows.",
+            None,
+        )
+    if len(told.at_risk):
+        k = told.at_risk[0]
+        return (
+            f"The class {names[k]} ({sizes[k]} rows) is near the size at which weight decay "
+            f"{decay:g} (squared error, SGD) switches it off: {told.threshold:.0f} rows.",
             f"Watch its recall; a decay of {told.lifting_decay:.1g} in this probe would keep it.",
             "tip",
         )
