@@ -67,7 +67,6 @@ def minority_collapse_finding(context: Context) -> Answer:
     """
     if not context.classification:
         raise NotApplicable("only classes can be switched off.")
-    context.check_affordable("nets", SECONDS)
     cell = {
         "dataset": context.dataset,
         "split": context.split_keys[0].as_dict(),
@@ -75,7 +74,9 @@ def minority_collapse_finding(context: Context) -> Answer:
         "decays": list(DECAYS),
         "seeds": list(range(SEEDS)),
     }
-    [found] = context.cells("nets", collapses, [cell], label="collapse of classes")
+    [found] = context.cells(
+        "nets", collapses, [cell], label="collapse of classes", estimate=SECONDS
+    )
     if found["rows"] < FEWEST_ROWS or len(found["classes"]) < 2:
         raise NotApplicable("there are too few training rows for a class to be large or small.")
     if found["train_accuracy"][0].mean() < FITS:

@@ -56,7 +56,6 @@ def overtraining(context: Context) -> Answer:
     What to do: stop early on held-out rows, or use ridge or weight decay: at its best it does what
     stopping does.
     """
-    context.check_affordable("nets", SECONDS)
     if len(fitted_rows(context.dataset, context.split_keys[0], MOST_ROWS)) < FEWEST_ROWS:
         raise NotApplicable("there are too few training rows to tell signal from noise.")
     cell = {
@@ -65,7 +64,9 @@ def overtraining(context: Context) -> Answer:
         "rows": MOST_ROWS,
         "seeds": list(range(SEEDS)),
     }
-    [found] = context.cells("nets", stopping_times, [cell], label="stopping times")
+    [found] = context.cells(
+        "nets", stopping_times, [cell], label="stopping times", estimate=SECONDS
+    )
     saved = found["end"] - found["stopped"]
     statistic = t_statistic(saved, "saved by stopping in time, in variances of the target")
     table = _table(found)
