@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from overparam.diagnostics.attacks.adversarial import check_settings
 from overparam.diagnostics.attacks.attacked_classifier import (
     Bounds,
     attacking,
@@ -25,7 +26,7 @@ from overparam.diagnostics.attacks.attacked_classifier import (
     logits_of,
     rows_for,
 )
-from overparam.training.attack_steps import NORMS, Norm, over_rows, row_norms, steepest
+from overparam.training.attack_steps import Norm, over_rows, row_norms, steepest
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def boundary_points(
     >>> [round(d, 3) for d in found.distance.tolist()], found.crossed_to.tolist()
     ([1.0, 2.0], [0, 1])
     """
-    _check(max_steps, overshoot, bisections, candidates, norm, batch_size)
+    check_settings(norm, 0.0, max_steps=max_steps, batch_size=batch_size)
+    check_search(overshoot, bisections, candidates)
     x = rows_for(module, X)
     box = bounds_for(bounds, x)
     search = Search(max_steps, overshoot, bisections, candidates, norm)
@@ -233,25 +235,13 @@ def _rivals(logits: Tensor, label: Tensor, candidates: int | None) -> Tensor:
     return others.topk(most if candidates is None else min(candidates, most), dim=1).indices
 
 
-def _check(
-    max_steps: int,
-    overshoot: float,
-    bisections: int,
-    candidates: int | None,
-    norm: str,
-    batch_size: int,
-) -> None:
-    least = {"max_steps": 1, "bisections": 0, "candidates": 1, "batch_size": 1}
-    given = {
-        "max_steps": max_steps,
-        "bisections": bisections,
-        "candidates": 1 if candidates is None else candidates,
-        "batch_size": batch_size,
-    }
-    for name, value in given.items():
-        if not isinstance(value, int) or value < least[name]:
-            raise ValueError(f"{name} must be an integer >= {least[name]}; got {value!r}.")
+def check_search(overshoot: float, bisections: int, candidates: int | None) -> None:
+    """Errors of the settings that `boundary_points` shares with the attack."""
+    least = {"bisections": (bisections, 0), "candidates": (candidates, 1)}
+    for name, (value, lowest) in least.items():
+        if (name, value) != ("candidates", None) and not (
+            isinstance(value, int) and value >= lowest
+        ):
+            raise ValueError(f"{name} must be an integer >= {lowest}; got {value!r}.")
     if not overshoot >= 0:
         raise ValueError(f"overshoot must be a number >= 0; got {overshoot!r}.")
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {NORMS}; got {norm!r}.")
