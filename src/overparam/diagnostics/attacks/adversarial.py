@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from overparam.diagnostics.attacks.attacked_classifier import (
     Bounds,
+    Classifier,
     attacking,
     bounds_for,
     labels_for,
+    laid_out,
     logits_of,
     rows_for,
 )
@@ -140,7 +142,7 @@ class Progress:
 class Round:
     """What a search is given: a block of rows that stand."""
 
-    module: nn.Module
+    module: Classifier
     rows: Tensor
     progress: Progress
     box: Bounds
@@ -178,11 +180,12 @@ def attacked(
     generator = torch.Generator(x.device).manual_seed(seed)
     progress = Progress(x, labels)
     with attacking(module):
-        _look(module, progress, batch_size, accept)
+        classifier = laid_out(module, x)
+        _look(classifier, progress, batch_size, accept)
         for search in searches:
             for rows in progress.standing().split(batch_size):
                 if len(rows):
-                    search(Round(module, rows, progress, box, generator))
+                    search(Round(classifier, rows, progress, box, generator))
     distance = row_norms(progress.points - x, norm)
     return Adversarial(
         progress.points, progress.fooled, progress.margin, distance, progress.queries
@@ -190,7 +193,7 @@ def attacked(
 
 
 def _look(
-    module: nn.Module, progress: Progress, batch_size: int, accept: Callable[[int], None]
+    module: Classifier, progress: Progress, batch_size: int, accept: Callable[[int], None]
 ) -> None:
     """The clean rows: what is wrong already is not attacked."""
     everyone = torch.arange(len(progress.x), device=progress.x.device)

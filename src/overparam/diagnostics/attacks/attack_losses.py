@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from overparam.diagnostics.attacks.adversarial import margins
-from overparam.diagnostics.attacks.attacked_classifier import logits_of
+from overparam.diagnostics.attacks.attacked_classifier import Classifier, logits_of
 
 Loss = Literal["ce", "margin", "dlr", "targeted-dlr"]
 # Fewest classes that a loss can be computed of.
@@ -58,7 +58,7 @@ def attack_loss(loss: Loss, z: Tensor, y: Tensor, target: Tensor | None = None) 
 
 
 def loss_gradient(
-    module: nn.Module, at: Tensor, loss: Loss, y: Tensor, target: Tensor | None = None
+    module: Classifier, at: Tensor, loss: Loss, y: Tensor, target: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (b, K), losses (b,) and the losses' gradient (b, ...) at some points, detached."""
     at = at.detach().requires_grad_()

@@ -20,9 +20,11 @@ from torch import Tensor, nn
 from overparam.diagnostics.attacks.adversarial import check_settings
 from overparam.diagnostics.attacks.attacked_classifier import (
     Bounds,
+    Classifier,
     attacking,
     bounds_for,
     clipped,
+    laid_out,
     logits_of,
     rows_for,
 )
@@ -64,7 +66,7 @@ def boundary_points(
     candidates: int | None = None,
     norm: Norm = "l2",
     bounds: Any = None,
-    batch_size: int = 128,
+    batch_size: int = 256,
 ) -> BoundaryPoints:
     """Find a near point across the boundary of each row's predicted class.
 
@@ -124,7 +126,8 @@ def boundary_points(
     box = bounds_for(bounds, x)
     search = Search(max_steps, overshoot, bisections, candidates, norm)
     with attacking(module):
-        found = [search.block(module, rows, box)[0] for rows in x.split(batch_size)]
+        classifier = laid_out(module, x)
+        found = [search.block(classifier, rows, box)[0] for rows in x.split(batch_size)]
     return BoundaryPoints(
         *(
             torch.cat([getattr(each, name) for each in found])
@@ -143,7 +146,7 @@ class Search:
     candidates: int | None
     norm: Norm
 
-    def block(self, module: nn.Module, x: Tensor, box: Bounds) -> tuple[BoundaryPoints, Tensor]:
+    def block(self, module: Classifier, x: Tensor, box: Bounds) -> tuple[BoundaryPoints, Tensor]:
         """Boundary points of rows, and the forward passes (n,) that each of them took."""
         with torch.no_grad():
             first = logits_of(module, x)
@@ -161,7 +164,7 @@ class Search:
         return BoundaryPoints(points, crossed_to, label, distance, crossed), passes
 
     def _walk(
-        self, module: nn.Module, x: Tensor, label: Tensor, rivals: Tensor, box: Bounds
+        self, module: Classifier, x: Tensor, label: Tensor, rivals: Tensor, box: Bounds
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Where each row ends, whether its class changed, and its forward passes."""
         ends, passes = x.clone(), torch.ones_like(label)
@@ -184,7 +187,7 @@ class Search:
         return ends, crossed, passes
 
     def _step(
-        self, module: nn.Module, at: Tensor, label: Tensor, rivals: Tensor
+        self, module: Classifier, at: Tensor, label: Tensor, rivals: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The step to the nearest linearised boundary, and which rows have one."""
         at = at.detach().requires_grad_()
@@ -206,7 +209,7 @@ class Search:
         return steepest(normal, self.norm) * over_rows(least, at), moves
 
     def _bisect(
-        self, module: nn.Module, x: Tensor, ends: Tensor, label: Tensor, box: Bounds
+        self, module: Classifier, x: Tensor, ends: Tensor, label: Tensor, box: Bounds
     ) -> tuple[Tensor, Tensor]:
         """The outer end of the bisected segment from x, and its class."""
         low, high = x.new_zeros(len(x)), x.new_ones(len(x))

@@ -61,7 +61,7 @@ class DeepFool:
         batch_size: int | None = None,
     ) -> Adversarial:
         """See `Attack.attack`; nothing is random here."""
-        return attacked([self._walk], self.norm, module, X, y, bounds, seed, batch_size or 128)
+        return attacked([self._walk], self.norm, module, X, y, bounds, seed, batch_size or 256)
 
     def _walk(self, block: Round) -> None:
         search = Search(self.steps, self.overshoot, self.bisections, self.candidates, self.norm)

@@ -103,7 +103,7 @@ class PGD:
             y,
             bounds,
             seed,
-            batch_size or 128,
+            batch_size or 256,
             lambda n_classes: check_classes(self.loss, n_classes),
         )
 
