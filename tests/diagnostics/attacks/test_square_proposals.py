@@ -62,3 +62,16 @@ def test_rows_have_windows_of_their_own():
     assert len(changed.unique(dim=0)) > 25
     assert places[:, -1].any()  # the last column is reached
     assert places[-1].any()
+
+
+def test_a_moved_bump_takes_up_what_the_bounds_cut_off():
+    x = torch.rand(8, 2, 12, 12, dtype=torch.float64).round()  # black and white: half is cut off
+    allowed = PerturbationSet(x, "l2", 0.5, (0.0, 1.0))
+    walk = Bumps(allowed, torch.Generator().manual_seed(0))
+    before = walk.start().clone()
+    assert ((before - walk.x).flatten(1).norm(dim=1) < 0.4).all()
+    after = walk.propose(9 / 144)
+    # The length that was free goes into the window: nothing else has to be stretched.
+    changed = ((after - before).abs() > 1e-9).any(1).sum(1)
+    assert (changed <= 2 * 9).all()
+    assert ((after - walk.x).flatten(1).norm(dim=1) <= 0.5 + 1e-12).all()

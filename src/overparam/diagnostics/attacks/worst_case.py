@@ -114,7 +114,8 @@ def robust_accuracy(
     --------
     >>> from overparam.nets import MLP
     >>> X, y = torch.rand(64, 16, generator=torch.Generator().manual_seed(0)), [0, 1, 2, 3] * 16
-    >>> found = robust_accuracy(MLP(16, 4, seed=0), X, y, standard_suite(4, radius=0.1))
+    >>> suite = standard_suite(4, radius=0.1, steps=10, queries=50)
+    >>> found = robust_accuracy(MLP(16, 4, seed=0), X, y, suite)
     >>> found.worst_case <= found.clean
     True
     """
