@@ -148,7 +148,7 @@ def main() -> None:
         for attack in attacks(0.05, options.quick):
             if not options.profile:
                 # The peer's DeepFool goes row by row: fewer of them.
-                rows = slice(64 if isinstance(attack, DeepFool) else n)
+                rows = slice(16 if isinstance(attack, DeepFool) else n)
                 race_attack(title, net, X[rows], y[rows], attack, 5)
             elif type(attack).__name__ == options.profile:
                 print(title, attack)
