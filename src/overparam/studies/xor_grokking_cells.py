@@ -129,18 +129,20 @@ def final_errors(
 ) -> dict[str, Any]:
     """C7: clean test error at the end, for ||mu||^2 = strength x sqrt(p), on the same noise."""
     W0, a = start(p, hidden, 1e-5, seed)
-    noise: Products | None = None
-    drawn, labels = [], []
+    # Sizes get draws of their own; strengths share the noise, and differ in two columns only.
+    first = 2 * (seed + 1000 * n)
+    X, y, _ = xor_clusters(n, p, 0.0, FLIPPED, first)
+    X_test, _, y_test = xor_clusters(test_rows, p, 0.0, FLIPPED, first + 1)
+    towards = xor_clusters(n, p, 1.0, FLIPPED, first)[0][:, :2] - X[:, :2]
+    test_towards = xor_clusters(test_rows, p, 1.0, FLIPPED, first + 1)[0][:, :2] - X_test[:, :2]
+    noise = products(X[:, 2:], X_test[:, 2:], W0[:, 2:])
+    drawn = []
     for s in strength:
-        norm = np.sqrt(s) * p**0.25
-        X, y, _ = xor_clusters(n, p, norm, FLIPPED, 2 * seed)
-        X_test, _, y_test = xor_clusters(test_rows, p, norm, FLIPPED, 2 * seed + 1)
-        if noise is None:
-            noise = products(X[:, 2:], X_test[:, 2:], W0[:, 2:])
-        signal = products(X[:, :2], X_test[:, :2], W0[:, :2])
+        norm = np.float32(np.sqrt(s) * p**0.25)
+        near, test_near = X[:, :2] + norm * towards, X_test[:, :2] + norm * test_towards
+        signal = products(near, test_near, W0[:, :2])
         drawn.append([one + other for one, other in zip(noise, signal, strict=True)])
-        labels.append((y, y_test, a))
-    y, y_test, a = stacked(labels)
+    y, y_test, a = (np.tile(values, (len(strength), 1)) for values in (y, y_test, a))
     moments = descend(GramForm(*stacked(drawn)), y, a, step=step, n_steps=n_steps, at={n_steps})
     (end,) = moments
     assert end.test_output is not None

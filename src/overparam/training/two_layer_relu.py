@@ -59,8 +59,9 @@ class TwoLayerReLU(ClassifierMixin, BaseEstimator):
         A of W = W0 + A^T X.
     history_ : polars.DataFrame
         A row for each step 0..n_steps: `step`, `train_accuracy`, `test_accuracy` (null without
-        test rows), `loss`, `linear_part` (of the outputs on the test rows where there are any,
-        else on the training rows; see `diagnostics.linear_part`).
+        test rows; an output of exactly 0 counts as wrong), `loss`, `linear_part` (of the outputs on
+        the test rows where there are any, else on the training rows; see
+        `diagnostics.linear_part`).
     train_output_, test_output_ : ndarray of shape (n_steps + 1, rows)
         f at each step; `test_output_` is None without test rows.
 
