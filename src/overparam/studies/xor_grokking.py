@@ -321,7 +321,7 @@ def noise_of_a_high_dimension_makes_it_grok(scale: Scale) -> dict[str, Evidence]
     whole |= {"noise_columns": 20_000, "hidden": 256}
     few = {"source": "digits", "n": 60, "test_rows": 100, "noise_columns": 1500, "hidden": 16}
     cost: dict[str, Any] = scale.pick(smoke=few, quick=whole, full=whole)
-    shape = {"design": "pairs", "init_std": 1e-3, "step": 0.02, "n_steps": 100}
+    shape: dict[str, Any] = {"design": "pairs", "init_std": 1e-3, "step": 0.02, "n_steps": 100}
     table = image_table(seeds(scale, 5, 10), **shape, **cost)
     steps = table["steps"].to_list()[0]
 

@@ -1,0 +1,291 @@
+"""Do nets that have fit their labels go on to generalise, or do they start to memorise noise?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import t as student
+
+from overparam.auditing.answers import Answer, NotApplicable
+from overparam.auditing.context import Context
+from overparam.auditing.cost import STEP_OVERHEAD
+from overparam.auditing.measurements import cost_of_one, own_argument
+from overparam.auditing.net_cells import SplitKey, at_most, fitted_rows
+from overparam.auditing.recipes import features, from_dict, module_factory, rate_factors
+from overparam.auditing.registry import finding
+from overparam.data.dataset import Dataset
+from overparam.diagnostics.late_generalisation import Grokking, grokking_watch
+from overparam.diagnostics.recording import EnsembleRecorder
+from overparam.evidence.intervals import Interval, Statistic
+from overparam.evidence.regions import more_than
+from overparam.evidence.seed_tables import seed_means
+from overparam.evidence.verdict import Evidence, Verdict
+from overparam.report import figures
+from overparam.training.ensemble import Ensemble
+from overparam.training.run_history import LogSpaced
+
+GAIN = 0.05
+LONGER = 2.0  # times the fit: less training after it tells nothing of what comes late
+SEEDS = 3
+SECONDS = 5.0  # of one thread
+MOST_STEPS = 4000
+MOST_ROWS = 1500
+FEWEST_ROWS = 30
+SCORED = 1000
+BATCH = 32
+PASSES = 60  # over the rows, so that most nets fit their labels early in the run
+PER_DECADE = 8
+
+
+@finding(
+    "OP011",
+    "still-memorising",
+    title="Does it generalise late?",
+    paper="xor-grokking",
+    order=2,
+    thresholds={
+        "gain": (GAIN, "of accuracy: less would also come from another learning rate or seed"),
+    },
+)
+def still_memorising(context: Context) -> Answer:
+    """Whether nets that have fit their training labels generalise much better if trained on.
+
+    How: three nets of the baseline's recipe, at a constant learning rate and on at most 1,500 rows,
+    are trained for several times as long as they need to fit their labels (a training accuracy of
+    99 %). The statistic is what their validation accuracy gains from the fit to the end. Its
+    interval counts the seeds and, cautiously, the validation rows.
+
+    Why: a net that has fit every label may only have memorised it. On data of many noisy columns
+    nets can stand at chance then, and learn what generalises much later. Whoever stops at the fit
+    throws that away. The reverse is as common: nets that generalise first and then memorise wrong
+    labels.
+
+    What to do: train on where accuracy still rises. Where it was better before the fit, stop early
+    or hold the net back by weight decay; this is a tip, since the early-stopping treatment measures
+    what it is worth.
+    """
+    if not context.classification:
+        raise NotApplicable("fitting every label is a matter of classes, not of numbers.")
+    context.check_affordable("nets", SECONDS)
+    key = context.split_keys[0]
+    plan = _plan(context, len(fitted_rows(context.dataset, key, MOST_ROWS)))
+    cell = {
+        "dataset": context.dataset,
+        "split": key.as_dict(),
+        "recipe": context.recipe.as_dict(),
+        "seeds": list(range(SEEDS)),
+        **plan,
+    }
+    cell |= own_argument(context, context.recipe)
+    [found] = context.cells("nets", late_curves, [cell], label="late training")
+    late = _late(found)
+    evidence = Evidence(
+        _table(found),
+        late.statistic,
+        more_than(GAIN),
+        _figure(found, late.watch),
+    )
+    headline, action = _words(late, evidence.verdict)
+    harmed = evidence.verdict is not Verdict.HOLDS and late.watch.verdict == "late harm"
+    return Answer(
+        evidence,
+        headline,
+        action,
+        details=[
+            f"{SEEDS} nets on {int(found['rows']):,} rows, {late.steps:,} updates of "
+            f"{int(found['batch_size'])} rows: {late.steps / max(late.fit, 1):.1f} times as long "
+            "as the fit took. Validation accuracy at the fit "
+            f"{late.at_fit:.3f}, at the end {late.at_end:.3f}, at its best {late.best:.3f} "
+            f"(step {late.best_step:,}).",
+            "The learning rate is constant, so that every step counts alike; with the recipe's "
+            "own schedule the last steps do better.",
+        ],
+        caption="Accuracy on the training labels and on validation rows over training.",
+        outcome="tip" if harmed else None,
+        extra={"fit_step": late.fit, "best_step": late.best_step},
+    )
+
+
+def late_curves(
+    dataset: Dataset,
+    split: Mapping[str, int],
+    recipe: Mapping[str, Any],
+    seeds: Sequence[int],
+    rows: int,
+    steps: int,
+    batch_size: int,
+    own: Any = None,
+) -> dict[str, Any]:
+    """Cell: accuracies of nets that are trained on and on, at log-spaced steps.
+
+    Returns
+    -------
+    dict
+        `steps` (T,); `train`, `validation` (S, T) accuracies; `rows`, `validation_rows`,
+        `batch_size`.
+    """
+    made, key = from_dict(recipe), SplitKey(**split)
+    parts = key.of(dataset)
+    view = dataset.view(fitted_rows(dataset, key, rows), parts.train.rows)
+    validation = at_most(parts.validation, SCORED, key.seed)
+    X, held = features(made, view), features(made, validation)
+    n_features, n_outputs = int(np.prod(X.shape[1:])), len(dataset.classes)
+    factory = module_factory(made, view.preprocessor, X, own)
+    ensemble = Ensemble(factory, seeds, n_features, n_outputs)
+    recorder = EnsembleRecorder(
+        ensemble,
+        {"train": (X, view.y), "validation": (held, validation.y)},
+        at=LogSpaced(PER_DECADE, last=steps),
+        clock="step",
+    )
+    ensemble.fit(
+        X,
+        view.y,
+        optimizer="adamw",
+        learning_rate=made.learning_rate,
+        weight_decay=made.weight_decay,
+        label_smoothing=made.label_smoothing,
+        rate_factors=rate_factors(made, view.preprocessor, n_features, n_outputs),
+        batch_size=batch_size,
+        steps=steps,
+        callbacks=[recorder],
+    )
+    curves = [recorder.history.curve("accuracy", part) for part in ("train", "validation")]
+    return {
+        "steps": curves[0].steps,
+        "train": curves[0].values,
+        "validation": curves[1].values,
+        "rows": len(view),
+        "validation_rows": len(validation),
+        "batch_size": batch_size,
+    }
+
+
+@dataclass(frozen=True)
+class _Late:
+    """What the curves say: the gain after the fit, and the watch on the nets' mean."""
+
+    statistic: Statistic
+    watch: Grokking
+    fit: int
+    steps: int
+    at_fit: float
+    at_end: float
+    best: float
+    best_step: int
+
+
+def _plan(context: Context, available: int) -> dict[str, int]:
+    """Rows, updates and batch size that take about `SECONDS` for all nets; shapes decide."""
+    if available < FEWEST_ROWS:
+        raise NotApplicable("there are too few training rows to tell memorising from learning.")
+    recipe = context.recipe
+    a_row = cost_of_one(context, recipe) / (recipe.rows * recipe.epochs)
+    batch = min(recipe.batch_size, BATCH)
+    steps = min(int(SECONDS / (SEEDS * batch * a_row + STEP_OVERHEAD)), MOST_STEPS)
+    rows = int(np.clip(steps * batch / PASSES, FEWEST_ROWS, min(available, MOST_ROWS)))
+    return {"rows": rows, "steps": max(steps, 1), "batch_size": batch}
+
+
+def _late(found: Mapping[str, Any]) -> _Late:
+    steps, held = found["steps"], found["validation"]
+    train = found["train"].mean(axis=0)
+    n = int(found["validation_rows"])
+    watch = grokking_watch(train, held.mean(axis=0), steps, n_test=n)
+    last = int(steps[-1])
+    if watch.fit_step is None:
+        raise NotApplicable(
+            f"the nets do not fit their labels within {last:,} updates (training accuracy "
+            f"{train[-1]:.3f}): the question is about what comes after the fit."
+        )
+    if last < LONGER * watch.fit_step:
+        raise NotApplicable(
+            f"the nets fit their labels at update {watch.fit_step:,} of {last:,} only: what comes "
+            "late would need a longer run."
+        )
+    fit = int(np.searchsorted(steps, watch.fit_step))
+    gains = held[:, -1] - held[:, fit]
+    levels = held[:, [fit, -1]].mean(axis=0)
+    of_rows = np.sqrt((levels * (1 - levels)).max() / n)
+    of_seeds = gains.std(ddof=1) / np.sqrt(len(gains))
+    half = np.hypot(
+        student.ppf(0.975, len(gains) - 1) * of_seeds, student.ppf(0.975, n - 1) * of_rows
+    )
+    gain = float(gains.mean())
+    interval = Interval(gain - half, gain + half, method="t over seeds, and rows")
+    mean = held.mean(axis=0)
+    best = int(mean.argmax())
+    return _Late(
+        statistic=Statistic(gain, interval, "validation accuracy gained after the fit", len(gains)),
+        watch=watch,
+        fit=watch.fit_step,
+        steps=last,
+        at_fit=float(levels[0]),
+        at_end=float(levels[1]),
+        best=float(mean[best]),
+        best_step=int(steps[best]),
+    )
+
+
+def _table(found: Mapping[str, Any]) -> pl.DataFrame:
+    rows = []
+    for part, title in (("train", "training labels"), ("validation", "validation rows")):
+        for seed, curve in enumerate(found[part]):
+            for step, value in zip(found["steps"], curve, strict=True):
+                rows.append(
+                    {"part": title, "seed": seed, "step": int(step), "accuracy": float(value)}
+                )
+    return pl.DataFrame(rows)
+
+
+def _figure(found: Mapping[str, Any], watch: Grokking) -> dict[str, Any]:
+    rules: list[tuple[float, str]] = [(float(max(watch.fit_step or 1, 1)), "labels fit")]
+    if watch.verdict == "late harm":
+        rules.append((float(max(watch.best_step, 1)), "best"))
+    means = seed_means(_table(found).filter(pl.col("step") > 0), "accuracy", ["part", "step"])
+    return figures.curve(
+        means.with_columns(pl.col("low").clip(0, 1), pl.col("high").clip(0, 1)),
+        "step",
+        "accuracy",
+        color="part",
+        low="low",
+        high="high",
+        log_x=True,
+        rules=rules,
+        x_title="updates (log)",
+        y_title="accuracy",
+    )
+
+
+def _words(late: _Late, verdict: Verdict) -> tuple[str, str]:
+    gain = f"{100 * late.statistic.value:.1f} points"
+    if verdict is Verdict.HOLDS:
+        return (
+            f"Still at memorisation: validation accuracy has been rising since the fit, from "
+            f"{late.at_fit:.3f} at update {late.fit:,} to {late.at_end:.3f} at {late.steps:,}.",
+            f"Train on: at least {late.steps / max(late.fit, 1):.0f} times as long as the fit of "
+            "the training labels takes.",
+        )
+    if late.watch.verdict == "late harm":
+        best = late.at_end + late.watch.drop
+        return (
+            f"Late harm: generalised first, now memorises noise, stop at step "
+            f"{late.watch.best_step:,}: validation accuracy {best:.3f} there, {late.at_end:.3f} at "
+            "the end.",
+            "Stop early on held-out rows, or raise the weight decay.",
+        )
+    if verdict is Verdict.INCONCLUSIVE:
+        return (
+            f"Whether it generalises late is not clear: validation accuracy has changed by {gain} "
+            "since the fit, and the interval covers both answers.",
+            "Train one net several times longer and watch the validation accuracy.",
+        )
+    return (
+        f"No late generalisation seen: after the fit of the training labels validation accuracy "
+        f"changes by {gain}.",
+        "There is no need to train past the fit.",
+    )
