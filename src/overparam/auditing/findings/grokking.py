@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import t as student
+from torch import Tensor, nn
 
 from overparam.auditing.answers import Answer, NotApplicable
+from overparam.auditing.comparison import crossed
 from overparam.auditing.context import Context
 from overparam.auditing.cost import STEP_OVERHEAD
 from overparam.auditing.measurements import cost_of_one, own_argument
 from overparam.auditing.net_cells import SplitKey, at_most, fitted_rows
+from overparam.auditing.reading import statistic
 from overparam.auditing.recipes import features, from_dict, module_factory, rate_factors
 from overparam.auditing.registry import finding
 from overparam.data.dataset import Dataset
 from overparam.diagnostics.late_generalisation import Grokking, grokking_watch
 from overparam.diagnostics.recording import EnsembleRecorder
-from overparam.evidence.intervals import Interval, Statistic
+from overparam.diagnostics.run_measures import Pass, Readings
+from overparam.evidence.intervals import Statistic
 from overparam.evidence.regions import more_than
 from overparam.evidence.seed_tables import seed_means
 from overparam.evidence.verdict import Evidence, Verdict
@@ -56,8 +60,8 @@ def still_memorising(context: Context) -> Answer:
 
     How: three nets of the baseline's recipe, at a constant learning rate and on at most 1,500 rows,
     are trained for several times as long as they need to fit their labels (a training accuracy of
-    99 %). The statistic is what their validation accuracy gains from the fit to the end. Its
-    interval counts the seeds and, cautiously, the validation rows.
+    99 %). The statistic is what their validation accuracy gains from the fit to the end; its
+    interval counts the seeds and the validation rows.
 
     Why: a net that has fit every label may only have memorised it. On data of many noisy columns
     nets can stand at chance then, and learn what generalises much later. Whoever stops at the fit
@@ -125,8 +129,8 @@ def late_curves(
     Returns
     -------
     dict
-        `steps` (T,); `train`, `validation` (S, T) accuracies; `rows`, `validation_rows`,
-        `batch_size`.
+        `steps` (T,); `train` (S, T) accuracies; `right` (S, T, n), which validation rows are
+        right; `rows`, `batch_size`.
     """
     made, key = from_dict(recipe), SplitKey(**split)
     parts = key.of(dataset)
@@ -136,9 +140,11 @@ def late_curves(
     n_features, n_outputs = int(np.prod(X.shape[1:])), len(dataset.classes)
     factory = module_factory(made, view.preprocessor, X, own)
     ensemble = Ensemble(factory, seeds, n_features, n_outputs)
+    right = _Right()
     recorder = EnsembleRecorder(
         ensemble,
         {"train": (X, view.y), "validation": (held, validation.y)},
+        measures=[right],
         at=LogSpaced(PER_DECADE, last=steps),
         clock="step",
     )
@@ -154,15 +160,42 @@ def late_curves(
         steps=steps,
         callbacks=[recorder],
     )
-    curves = [recorder.history.curve("accuracy", part) for part in ("train", "validation")]
+    train, kept = (recorder.history.curve("place", part) for part in ("train", "validation"))
     return {
-        "steps": curves[0].steps,
-        "train": curves[0].values,
-        "validation": curves[1].values,
+        "steps": train.steps,
+        "train": right.at(train.values).mean(axis=-1),
+        "right": right.at(kept.values),
         "rows": len(view),
-        "validation_rows": len(validation),
         "batch_size": batch_size,
     }
+
+
+class _Right:
+    """A measure that keeps which rows are right; the history knows the place of each reading."""
+
+    def __init__(self) -> None:
+        self.kept: list[np.ndarray] = []
+
+    @contextmanager
+    def start(self, module: nn.Module) -> Iterator[Pass]:
+        yield _RightPass(self.kept)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Readings (..., n) at places (...)."""
+        rows = np.stack([self.kept[int(place)] for place in places.ravel()])
+        return rows.reshape(*places.shape, -1)
+
+
+class _RightPass:
+    def __init__(self, kept: list[np.ndarray]) -> None:
+        self._kept, self._blocks = kept, list[np.ndarray]()
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        self._blocks.append((outputs.argmax(dim=1) == targets).numpy())
+
+    def finish(self) -> Readings:
+        self._kept.append(np.concatenate(self._blocks))
+        return {"": {"place": len(self._kept) - 1}}
 
 
 @dataclass(frozen=True)
@@ -192,10 +225,9 @@ def _plan(context: Context, available: int) -> dict[str, int]:
 
 
 def _late(found: Mapping[str, Any]) -> _Late:
-    steps, held = found["steps"], found["validation"]
-    train = found["train"].mean(axis=0)
-    n = int(found["validation_rows"])
-    watch = grokking_watch(train, held.mean(axis=0), steps, n_test=n)
+    steps, right = found["steps"], found["right"].astype(float)
+    train, held = found["train"].mean(axis=0), right.mean(axis=(0, 2))
+    watch = grokking_watch(train, held, steps, n_test=right.shape[-1])
     last = int(steps[-1])
     if watch.fit_step is None:
         raise NotApplicable(
@@ -207,34 +239,25 @@ def _late(found: Mapping[str, Any]) -> _Late:
             f"the nets fit their labels at update {watch.fit_step:,} of {last:,} only: what comes "
             "late would need a longer run."
         )
-    fit = int(np.searchsorted(steps, watch.fit_step))
-    gains = held[:, -1] - held[:, fit]
-    levels = held[:, [fit, -1]].mean(axis=0)
-    of_rows = np.sqrt((levels * (1 - levels)).max() / n)
-    of_seeds = gains.std(ddof=1) / np.sqrt(len(gains))
-    half = np.hypot(
-        student.ppf(0.975, len(gains) - 1) * of_seeds, student.ppf(0.975, n - 1) * of_rows
-    )
-    gain = float(gains.mean())
-    interval = Interval(gain - half, gain + half, method="t over seeds, and rows")
-    mean = held.mean(axis=0)
-    best = int(mean.argmax())
+    fit, best = int(np.searchsorted(steps, watch.fit_step)), int(held.argmax())
+    gain = crossed(right[:, -1] - right[:, fit])
     return _Late(
-        statistic=Statistic(gain, interval, "validation accuracy gained after the fit", len(gains)),
+        statistic=statistic(gain, "validation accuracy gained after the fit", len(right)),
         watch=watch,
         fit=watch.fit_step,
         steps=last,
-        at_fit=float(levels[0]),
-        at_end=float(levels[1]),
-        best=float(mean[best]),
+        at_fit=float(held[fit]),
+        at_end=float(held[-1]),
+        best=float(held[best]),
         best_step=int(steps[best]),
     )
 
 
 def _table(found: Mapping[str, Any]) -> pl.DataFrame:
     rows = []
-    for part, title in (("train", "training labels"), ("validation", "validation rows")):
-        for seed, curve in enumerate(found[part]):
+    curves = {"training labels": found["train"], "validation rows": found["right"].mean(axis=-1)}
+    for title, part in curves.items():
+        for seed, curve in enumerate(part):
             for step, value in zip(found["steps"], curve, strict=True):
                 rows.append(
                     {"part": title, "seed": seed, "step": int(step), "accuracy": float(value)}
