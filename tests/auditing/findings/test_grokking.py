@@ -11,6 +11,7 @@ from overparam.auditing.findings.grokking import (
     GAIN,
     MOST_STEPS,
     SECONDS,
+    TRAINING,
     late_curves,
     still_memorising,
 )
@@ -36,14 +37,14 @@ def wrong_labels(n=2000):
 @pytest.fixture
 def shorter(monkeypatch):
     """Enough for small nets."""
-    monkeypatch.setattr(grokking, "SECONDS", 2.5)
+    monkeypatch.setattr(grokking, "SECONDS", 3.3)
 
 
 def test_late_generalisation_is_an_issue(make_context, shorter):
     answer = still_memorising(make_context(*parity(), net={"width": 64}))
     assert answer.resolved_outcome == "issue"
     assert answer.evidence.verdict is Verdict.HOLDS
-    assert answer.evidence.statistic.value > 0.15
+    assert answer.evidence.statistic.value > 0.1
     assert answer.headline.startswith("Still at memorisation: validation accuracy has been rising")
     assert answer.action.startswith("Train on: at least ")
     assert 30 < answer.extra["fit_step"] < 500
@@ -56,6 +57,7 @@ def test_wrong_labels_are_learnt_late_and_do_harm(make_context):
     assert answer.resolved_outcome == "tip"
     assert answer.evidence.verdict is not Verdict.HOLDS
     assert answer.extra["best_step"] < answer.extra["fit_step"] / 3
+    assert answer.evidence.statistic.value < GAIN
     assert answer.action == "Stop early on held-out rows, or raise the weight decay."
 
 
@@ -111,7 +113,7 @@ def test_the_run_takes_the_seconds_that_are_said(make_context):
     assert dear["steps"] < MOST_STEPS
     assert dear["rows"] < 1500
     a_row = 50.0 / (context.recipe.rows * context.recipe.epochs)
-    assert dear["steps"] * 3 * 32 * a_row == pytest.approx(SECONDS, rel=0.2)
+    assert dear["steps"] * 3 * 32 * a_row == pytest.approx(TRAINING * SECONDS, rel=0.2)
 
 
 def test_where_the_question_makes_no_sense(make_context, monkeypatch):

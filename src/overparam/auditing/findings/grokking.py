@@ -36,6 +36,7 @@ GAIN = 0.05
 LONGER = 2.0  # times the fit: less training after it tells nothing of what comes late
 SEEDS = 3
 SECONDS = 5.0  # of one thread
+TRAINING = 0.75  # of them; passing rows forward for the curves takes the rest
 MOST_STEPS = 4000
 MOST_ROWS = 1500
 FEWEST_ROWS = 30
@@ -219,7 +220,7 @@ def _plan(context: Context, available: int) -> dict[str, int]:
     recipe = context.recipe
     a_row = cost_of_one(context, recipe) / (recipe.rows * recipe.epochs)
     batch = min(recipe.batch_size, BATCH)
-    steps = min(int(SECONDS / (SEEDS * batch * a_row + STEP_OVERHEAD)), MOST_STEPS)
+    steps = min(int(TRAINING * SECONDS / (SEEDS * batch * a_row + STEP_OVERHEAD)), MOST_STEPS)
     rows = int(np.clip(steps * batch / PASSES, FEWEST_ROWS, min(available, MOST_ROWS)))
     return {"rows": rows, "steps": max(steps, 1), "batch_size": batch}
 
@@ -234,7 +235,7 @@ def _late(found: Mapping[str, Any]) -> _Late:
             f"the nets do not fit their labels within {last:,} updates (training accuracy "
             f"{train[-1]:.3f}): the question is about what comes after the fit."
         )
-    if last < LONGER * watch.fit_step:
+    if last < LONGER * watch.fit_step and watch.verdict != "late harm":
         raise NotApplicable(
             f"the nets fit their labels at update {watch.fit_step:,} of {last:,} only: what comes "
             "late would need a longer run."
