@@ -113,13 +113,13 @@ def test_the_odd_part_of_the_output_is_linear():
     X, y, W0, a, X_test, _ = problem()
     state = DirectForm(X, W0, X_test)
     end = trained(state, y, a)[-1]
-    reflected = np.maximum(-X_test @ state.weights.T, 0) @ a
-    np.testing.assert_allclose(
-        end.test_output - reflected, X_test @ state.weights.T @ a, rtol=1e-9, atol=1e-12
-    )
-    np.testing.assert_allclose(
-        2 * end.test_linear, end.test_output - reflected, rtol=1e-9, atol=1e-12
-    )
+    for rows, output, linear in (
+        (X, end.output, end.linear),
+        (X_test, end.test_output, end.test_linear),
+    ):
+        odd = output - np.maximum(-rows @ state.weights.T, 0) @ a
+        np.testing.assert_allclose(odd, rows @ state.weights.T @ a, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(2 * linear, odd, rtol=1e-9, atol=1e-12)
 
 
 def test_loss_falls_and_only_asked_steps_are_seen():
