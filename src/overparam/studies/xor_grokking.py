@@ -70,7 +70,7 @@ def the_first_step_fits_everything_and_knows_nothing(scale: Scale) -> dict[str, 
         note = f"Seeds: {test.min():.3f} to {test.max():.3f}."
         parts[f"{name}: test"] = (chance, between(0.45, 0.55), note)
     columns = {"train, as labelled": "train_accuracy", "test, clean": "test_accuracy"}
-    return judged(shown(tables), over_steps(tables, columns, "accuracy"), parts)
+    return judged(shown(tables, columns), over_steps(tables, columns, "accuracy"), parts)
 
 
 @study.claim("C2", minutes={"quick": 0.1, "full": 0.1})
@@ -90,8 +90,9 @@ def it_is_a_linear_classifier_first(scale: Scale) -> dict[str, Evidence]:
         note = f"Mean {first.mean():.3f}; at the random start {before:.2f}."
         parts[f"{name}: after a step"] = (least, at_least(0.95), note)
         parts[f"{name}: at the end"] = (most, less_than(0.1), f"Mean {last.mean():.3f}.")
-    picture = over_steps(tables, {"linear share": "linear_part"}, "share of the variance")
-    return judged(shown(tables), picture, parts, exact=True)
+    columns = {"linear share": "linear_part"}
+    picture = over_steps(tables, columns, "share of the variance")
+    return judged(shown(tables, columns), picture, parts, exact=True)
 
 
 @study.claim("C3", minutes={"quick": 0.1, "full": 0.1})
@@ -112,7 +113,7 @@ def the_overfitting_is_benign(scale: Scale) -> dict[str, Evidence]:
         parts[name] = (share, at_least(0.8), note)
     columns = {"test, clean": "test_accuracy", "test, labels as noisy": "noisy_accuracy"}
     picture = over_steps(tables, columns, "accuracy")
-    return judged(shown(tables), picture, parts, exact=True)
+    return judged(shown(tables, columns), picture, parts, exact=True)
 
 
 @study.claim("C4", minutes={"quick": 0.1, "full": 0.1})
@@ -132,7 +133,9 @@ def it_groks(scale: Scale) -> dict[str, Evidence]:
         note = f"Fit at step {' or '.join(fits)}; test accuracy 0.95 {when}."
         parts[name] = (share, at_least(1.0), note)
     columns = {"train, as labelled": "train_accuracy", "test, clean": "test_accuracy"}
-    return judged(shown(tables), over_steps(tables, columns, "accuracy"), parts, exact=True)
+    return judged(
+        shown(tables, columns), over_steps(tables, columns, "accuracy"), parts, exact=True
+    )
 
 
 @study.claim("C5", minutes={"quick": 0.1, "full": 0.1})
@@ -200,7 +203,7 @@ def neurons_turn_to_the_means(scale: Scale) -> dict[str, Evidence]:
         "|cosine|, right mean": "right_cosine",
         "|cosine|, wrong mean": "wrong_cosine",
     }
-    return judged(shown(tables), over_steps(tables, columns, "share, or cosine"), parts)
+    return judged(shown(tables, columns), over_steps(tables, columns, "share, or cosine"), parts)
 
 
 @study.claim("C7", minutes={"quick": 0.6, "full": 2.2})
@@ -406,15 +409,14 @@ def share_of(found: Sequence[Grokking], verdict: str) -> float:
     return float(np.mean([each.verdict == verdict for each in found]))
 
 
-def shown(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The curves at some steps, a row a setting, seed and step."""
+def shown(tables: Mapping[str, pl.DataFrame], columns: Mapping[str, str]) -> pl.DataFrame:
+    """Some curves at some steps, a row a setting, seed and step."""
     rows = []
     for name, table in tables.items():
-        for row in table.drop("ridge_accuracy").iter_rows(named=True):
-            seed = row.pop("seed")
+        for row in table.iter_rows(named=True):
             for t in SHOWN:
-                at = {column: values[t] for column, values in row.items()}
-                rows.append({"setting": name, "seed": seed, "t": t, **at})
+                at = {column: row[column][t] for column in columns.values()}
+                rows.append({"setting": name, "seed": row["seed"], "t": t, **at})
     return pl.DataFrame(rows)
 
 
