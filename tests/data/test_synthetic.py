@@ -8,6 +8,7 @@ from overparam.data.synthetic import (
     make_overlap_mixture,
     make_shifted_gaussians,
     overlap_mixture,
+    xor_clusters,
 )
 
 
@@ -77,3 +78,45 @@ def test_shifted_gaussians_have_fair_labels_and_the_mean_that_is_asked_for():
     np.testing.assert_allclose(data.X[data.y == 0].mean(0), 0.0, atol=4 / np.sqrt(10_000))
     with pytest.raises(ValueError, match="n and dim must be integers >= 1; got 0 and 300"):
         make_shifted_gaussians(0, 0.25)
+
+
+def test_xor_clusters_have_the_moments_of_their_definition():
+    n, p, norm = 20_000, 30, 4.0
+    X, y, y_clean = xor_clusters(n, p, norm, flip=0.2, seed=3)
+    assert X.dtype == np.float32
+    assert X.shape == (n, p)
+    assert set(np.unique(y)) == set(np.unique(y_clean)) == {-1, 1}
+    assert (X**2).sum(axis=1).mean() == pytest.approx(p + norm**2, rel=0.02)
+    spread = np.sqrt((1 + norm**2 / 2) / n)
+    assert np.abs((X * y_clean[:, None]).mean(axis=0)).max() < 4.5 * spread  # XOR: no direction
+    assert (y != y_clean).mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / n))
+    for sign, axis in ((1, 0), (-1, 1)):
+        along = X[y_clean == sign, axis]
+        assert np.abs(along).mean() == pytest.approx(norm, abs=0.05)
+        assert (along > 0).mean() == pytest.approx(0.5, abs=0.03)
+        assert X[y_clean == sign, 1 - axis].std() == pytest.approx(1, abs=0.03)
+    flipped = y != y_clean
+    assert np.corrcoef(flipped, X[:, 0] ** 2)[0, 1] == pytest.approx(0, abs=4 / np.sqrt(n))
+
+
+def test_xor_clusters_are_those_of_their_seed():
+    for first, again in zip(xor_clusters(50, 5, 2.0), xor_clusters(50, 5, 2.0), strict=True):
+        np.testing.assert_array_equal(first, again)
+    assert (xor_clusters(50, 5, 2.0)[0] != xor_clusters(50, 5, 2.0, seed=1)[0]).all()
+    assert (xor_clusters(50, 5, 2.0, flip=0.0)[1] == xor_clusters(50, 5, 2.0)[2]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "n must be an integer >= 1; got 0"),
+        ({"p": 1}, "p must be an integer >= 2; got 1"),
+        ({"mean_norm": -1.0}, r"mean_norm must be a number >= 0; got -1\.0"),
+        ({"mean_norm": np.nan}, "mean_norm must be a number >= 0; got nan"),
+        ({"flip": 0.5}, r"flip must lie in \[0, 1/2\); got 0\.5"),
+        ({"flip": -0.1}, r"flip must lie in \[0, 1/2\); got -0\.1"),
+    ],
+)
+def test_xor_clusters_name_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        xor_clusters(**{"n": 10, "p": 4, "mean_norm": 2.0, **arguments})

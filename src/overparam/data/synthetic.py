@@ -108,6 +108,67 @@ def make_shifted_gaussians(n: int, mean: float, *, dim: int = 300, seed: int = 0
     return MixtureSample(X, y, np.stack([expit(-log_odds), expit(log_odds)], axis=1))
 
 
+def xor_clusters(
+    n: int, p: int, mean_norm: float, flip: float = 0.1, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw four unit Gaussian clusters in XOR arrangement: no linear classifier separates them.
+
+    x = +-mu_1 (label 1) or +-mu_2 (label -1), equally likely, + N(0, I_p), where mu_1 and mu_2 are
+    `mean_norm` times the first two axes: the noise is isotropic, which loses no generality.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    p : int
+        Number of features, >= 2.
+    mean_norm : float
+        ||mu_1|| = ||mu_2||, not its square, >= 0.
+    flip : float
+        Probability, in [0, 1/2), that a label is turned around.
+    seed : int
+        Seed of the sample.
+
+    Returns
+    -------
+    X : ndarray of shape (n, p), float32
+    y : ndarray of shape (n,), int
+        Labels in {-1, 1}, some of them turned around.
+    y_clean : ndarray of shape (n,), int
+        The labels of the clusters.
+
+    Raises
+    ------
+    ValueError
+        If an argument lies outside what is said above.
+
+    References
+    ----------
+    arXiv 2310.02541.
+
+    Examples
+    --------
+    >>> X, y, y_clean = xor_clusters(400, 20, 5.0, flip=0.0)
+    >>> bool((np.sign(np.abs(X[:, 0]) - np.abs(X[:, 1])) == y).mean() > 0.99)
+    True
+    """
+    if n < 1:
+        raise ValueError(f"n must be an integer >= 1; got {n!r}.")
+    if p < 2:
+        raise ValueError(f"p must be an integer >= 2; got {p!r}.")
+    if not 0 <= mean_norm < np.inf:
+        raise ValueError(f"mean_norm must be a number >= 0; got {mean_norm!r}.")
+    if not 0 <= flip < 0.5:
+        raise ValueError(f"flip must lie in [0, 1/2); got {flip!r}.")
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p), dtype=np.float32)
+    cluster = rng.integers(0, 4, n)
+    axis, sign = cluster // 2, 1 - 2 * (cluster % 2)
+    X[np.arange(n), axis] += (mean_norm * sign).astype(np.float32)
+    y_clean = 1 - 2 * axis
+    return X, np.where(rng.random(n) < flip, -y_clean, y_clean), y_clean
+
+
 def _conditional(
     X: np.ndarray, centres: np.ndarray, side: np.ndarray, overlap: float
 ) -> np.ndarray:

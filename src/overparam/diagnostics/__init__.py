@@ -16,6 +16,8 @@ from overparam.diagnostics.initialization import InitReport, check_initializatio
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
+from overparam.diagnostics.late_generalisation import Grokking, GrokkingWatch, grokking_watch
+from overparam.diagnostics.linearity import linear_part
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
@@ -33,6 +35,8 @@ __all__ = [
     "EnsembleRecorder",
     "ErrorForecast",
     "Fit",
+    "Grokking",
+    "GrokkingWatch",
     "InitReport",
     "KernelLearningCurve",
     "LayerCollapse",
@@ -50,8 +54,10 @@ __all__ = [
     "coordinate_check",
     "ece",
     "forecast_error",
+    "grokking_watch",
     "kl_to_conditional",
     "label_overlap",
+    "linear_part",
     "mce",
     "minority_collapse",
     "neural_collapse",
