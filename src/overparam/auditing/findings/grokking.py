@@ -75,7 +75,6 @@ def still_memorising(context: Context) -> Answer:
     """
     if not context.classification:
         raise NotApplicable("fitting every label is a matter of classes, not of numbers.")
-    context.check_affordable("nets", SECONDS)
     key = context.split_keys[0]
     plan = _plan(context, len(fitted_rows(context.dataset, key, MOST_ROWS)))
     cell = {
@@ -86,7 +85,7 @@ def still_memorising(context: Context) -> Answer:
         **plan,
     }
     cell |= own_argument(context, context.recipe)
-    [found] = context.cells("nets", late_curves, [cell], label="late training")
+    [found] = context.cells("nets", late_curves, [cell], label="late training", estimate=SECONDS)
     late = _late(found)
     evidence = Evidence(
         _table(found),
