@@ -9,13 +9,16 @@ from overparam.diagnostics.calibration_error import (
     mce,
     reliability_table,
 )
+from overparam.diagnostics.class_scatter import flattest_direction
 from overparam.diagnostics.collapse_metrics import ClassMoments, Collapse, neural_collapse
 from overparam.diagnostics.collapse_tracking import CollapseTracker, LayerCollapse
+from overparam.diagnostics.deviation_angle import Tilt, boundary_tilt
 from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
+from overparam.diagnostics.linear_boundary import mirror, tilt_along
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
@@ -24,6 +27,7 @@ from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
 from overparam.diagnostics.small_classes import MinorityCollapse, minority_collapse
 from overparam.diagnostics.stopping_time import Overtraining, overtraining
 from overparam.diagnostics.temperature import TemperatureScaling
+from overparam.diagnostics.tilt_path import RegularizationPath, regularization_path
 
 __all__ = [
     "ClassMoments",
@@ -41,26 +45,33 @@ __all__ = [
     "Overtraining",
     "PowerLaws",
     "Recording",
+    "RegularizationPath",
     "TemperatureScaling",
+    "Tilt",
     "ace",
     "adaptive_ece",
+    "boundary_tilt",
     "brier",
     "check_initialization",
     "classwise_ece",
     "coordinate_check",
     "ece",
+    "flattest_direction",
     "forecast_error",
     "kl_to_conditional",
     "label_overlap",
     "mce",
     "minority_collapse",
+    "mirror",
     "neural_collapse",
     "nll",
     "overtraining",
     "power_law_exponents",
     "predict_learning_curve",
     "record",
+    "regularization_path",
     "reliability_table",
     "skce",
+    "tilt_along",
     "two_nn_dimension",
 ]
