@@ -50,7 +50,7 @@ def test_weaker_regularisation_tilts_more_and_overfits():
     assert path.table["angle"].is_sorted()
     best, weakest = path.at(path.best), path.at(LEVELS[-1])
     assert weakest["validation_error"] > best["validation_error"] + 0.03
-    assert weakest["adversarial_strength"] > 2 * best["adversarial_strength"]
+    assert weakest["adversarial_strength"] > 1.5 * best["adversarial_strength"]
 
 
 def test_the_recommended_level_is_the_strongest_within_a_standard_error():
