@@ -143,6 +143,19 @@ def test_all_pairs_of_classes_are_those_of_their_rows(kind):
         assert tilt.tilt_by_component["squared_cosine"].sum() == pytest.approx(1, abs=1e-10)
 
 
+def test_with_the_training_means_held_out_rows_are_judged_against_the_same_rival():
+    train, held = slice(0, 200), slice(200, 300)
+    centroid = nearest_centroid(ROWS[train], LABELS[train])
+    means = [ROWS[train][LABELS[train] == k].mean(axis=0) for k in (0, 1)]
+    tilt = boundary_tilt(centroid, ROWS[held], LABELS[held], means=means)
+    assert tilt.deviation_angle == pytest.approx(0, abs=1e-6)
+    assert tilt.gain_error == 0
+    own = boundary_tilt(centroid, ROWS[held], LABELS[held])
+    assert own.deviation_angle > 1
+    assert own.accuracy == tilt.accuracy
+    assert tilt.mean_margin == pytest.approx(np.linalg.norm(means[1] - means[0]) / 2)
+
+
 def test_two_classes_are_one_pair():
     model = LogisticRegression().fit(ROWS, LABELS)
     found = boundary_tilt(model, ROWS, LABELS, pairs="all")
@@ -165,6 +178,13 @@ THREE = LogisticRegression().fit(ROWS, np.arange(300) % 3)
         (THREE, ROWS, np.arange(300) % 3, {}, "classifier must have one row of coef; got 3"),
         (THREE, ROWS, LABELS, {"pairs": "all"}, "a row of coef for each of 2 classes"),
         (THREE, ROWS, np.arange(300) % 3 + 5, {"pairs": "all"}, "y must hold the classes of the"),
+        (
+            (np.ones(8), 0.0),
+            ROWS,
+            LABELS,
+            {"means": np.eye(3)},
+            r"means must be finite numbers \(2",
+        ),
         ((np.ones(8), 0.0), ROWS, LABELS, {"pairs": "some"}, "pairs must be 'all' or None"),
     ],
 )

@@ -19,6 +19,7 @@ from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
 from overparam.diagnostics.linear_boundary import mirror, tilt_along
+from overparam.diagnostics.local_boundary import LocalTilt, local_tilt
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
@@ -40,6 +41,7 @@ __all__ = [
     "InitReport",
     "KernelLearningCurve",
     "LayerCollapse",
+    "LocalTilt",
     "Measure",
     "MinorityCollapse",
     "Overtraining",
@@ -60,6 +62,7 @@ __all__ = [
     "forecast_error",
     "kl_to_conditional",
     "label_overlap",
+    "local_tilt",
     "mce",
     "minority_collapse",
     "mirror",

@@ -51,20 +51,8 @@ class ClassScatter:
         self.means = sums / np.bincount(self.codes)[:, None]
 
     def gap(self, i: int = 0, j: int = 1) -> np.ndarray:
-        """Mean of class j minus mean of class i (d,).
-
-        Raises
-        ------
-        ValueError
-            If the two means are equal: there is then no nearest-centroid classifier.
-        """
-        gap = self.means[j] - self.means[i]
-        if np.linalg.norm(gap) <= EQUAL * np.abs(self.means[[i, j]]).max():
-            raise ValueError(
-                f"X must have different class means; those of {self.classes[i]} and "
-                f"{self.classes[j]} are identical."
-            )
-        return gap
+        """Mean of class j minus mean of class i (d,); see `mean_gap`."""
+        return mean_gap(self.means[[i, j]], self.classes[[i, j]])
 
     def centred(self) -> Iterator[np.ndarray]:
         """Blocks of rows (block, d) minus their class means."""
@@ -138,6 +126,22 @@ def flattest_direction(X: Any, y: Any) -> tuple[np.ndarray, float]:
     # Measured along the direction: an eigenvalue is exact only to rounding of the largest one.
     squares = sum(float(((block @ direction) ** 2).sum()) for block in scatter.centred())
     return direction + 0.0, squares / len(scatter.X)
+
+
+def mean_gap(means: np.ndarray, names: Any) -> np.ndarray:
+    """Second mean minus first (d,).
+
+    Raises
+    ------
+    ValueError
+        If the two means are equal: there is then no nearest-centroid classifier.
+    """
+    gap = np.asarray(means[1] - means[0])
+    if np.linalg.norm(gap) <= EQUAL * np.abs(means).max():
+        raise ValueError(
+            f"X must have different class means; those of {names[0]} and {names[1]} are identical."
+        )
+    return gap
 
 
 def binary(X: Any, y: Any) -> ClassScatter:

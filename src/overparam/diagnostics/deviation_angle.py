@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import polars as pl
 
-from overparam.diagnostics.class_scatter import ClassScatter, binary, blocks
+from overparam.diagnostics.class_scatter import ClassScatter, binary, blocks, mean_gap
 from overparam.diagnostics.linear_boundary import coefficients, unit_normal
 
 TILTED = 45.0  # degrees: half of the boundary's turn; a threshold of ours
@@ -82,13 +82,25 @@ class Tilt:
 
 @overload
 def boundary_tilt(
-    classifier: Any, X: Any, y: Any, *, pairs: None = None, components: bool = True
+    classifier: Any,
+    X: Any,
+    y: Any,
+    *,
+    pairs: None = None,
+    means: Any = None,
+    components: bool = True,
 ) -> Tilt: ...
 
 
 @overload
 def boundary_tilt(
-    classifier: Any, X: Any, y: Any, *, pairs: Literal["all"], components: bool = True
+    classifier: Any,
+    X: Any,
+    y: Any,
+    *,
+    pairs: Literal["all"],
+    means: Any = None,
+    components: bool = True,
 ) -> dict[tuple[Any, Any], Tilt]: ...
 
 
@@ -98,6 +110,7 @@ def boundary_tilt(
     y: Any,
     *,
     pairs: Literal["all"] | None = None,
+    means: Any = None,
     components: bool = True,
 ) -> Tilt | dict[tuple[Any, Any], Tilt]:
     """Measure how far a linear classifier is tilted away from the nearest-centroid one.
@@ -114,6 +127,9 @@ def boundary_tilt(
     pairs : "all", optional
         Of a classifier with `coef_` (K, d), one row a label in sorted order: every pair of labels
         i < j, by ``coef_[j] - coef_[i]``. Components are those pooled over all K classes.
+    means : array-like of shape (K, d), optional
+        Class means of the training rows, where X are others: B, the angle and the margins are
+        then theirs, accuracies and distances those of X. By default the means of X.
     components : bool
         False leaves `tilt_by_component` out, and with it the decomposition of d x d.
 
@@ -146,7 +162,12 @@ def boundary_tilt(
     if len(coef) == 1:  # the larger label against the smaller: scores of 0 and s
         coef = np.concatenate([np.zeros_like(coef), coef])
         intercept = np.append(0.0, intercept)
-    found = _every_pair(scatter, coef, intercept, components)
+    centres = scatter.means if means is None else np.asarray(means, dtype=np.float64)
+    if centres.shape != scatter.means.shape or not np.isfinite(centres).all():
+        raise ValueError(
+            f"means must be finite numbers {scatter.means.shape}; got shape {centres.shape}."
+        )
+    found = _every_pair(scatter, centres, coef, intercept, components)
     return found if pairs else next(iter(found.values()))
 
 
@@ -174,9 +195,13 @@ def _check_fit(classifier: Any, coef: np.ndarray, scatter: ClassScatter) -> None
 
 
 def _every_pair(
-    scatter: ClassScatter, coef: np.ndarray, intercept: np.ndarray, components: bool
+    scatter: ClassScatter,
+    means: np.ndarray,
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    components: bool,
 ) -> dict[tuple[Any, Any], Tilt]:
-    means, X = scatter.means, scatter.X
+    X = scatter.X
     level = means.mean(axis=0)  # near the data: the centroids' scores then keep their digits
     near = means - level
     scores, nearness = np.empty((len(X), len(coef))), np.empty((len(X), len(coef)))
@@ -188,7 +213,7 @@ def _every_pair(
     for i, j in combinations(range(len(coef)), 2):
         rows = np.concatenate([members[i], members[j]])
         normal, _, norm = unit_normal(coef[j] - coef[i], intercept[j] - intercept[i])
-        gap = scatter.gap(i, j)
+        gap = mean_gap(means[[i, j]], scatter.classes[[i, j]])
         angle, cos = deviation(normal, gap)
         label = scatter.codes[rows] == j
         score = scores[rows, j] - scores[rows, i]
