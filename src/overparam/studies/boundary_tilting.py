@@ -19,10 +19,8 @@ from overparam.evidence.cells import batched, fixed, grid, run
 from overparam.evidence.intervals import exact_statistic, t_statistic
 from overparam.evidence.regions import at_least, at_most, less_than, more_than
 from overparam.evidence.scale import Scale
-from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
+from overparam.evidence.seed_tables import by_seed, worst_interval
 from overparam.evidence.verdict import Evidence, Part, judged
-from overparam.report.boundary_plane import boundary_plane
-from overparam.report.figures import bars, curve, forest
 from overparam.studies.boundary_tilting_cells import (
     enlarged_images,
     half_images,
@@ -33,6 +31,17 @@ from overparam.studies.boundary_tilting_cells import (
     tilted_twins,
 )
 from overparam.studies.boundary_tilting_nets import decayed_networks, two_perturbations
+from overparam.studies.boundary_tilting_pictures import (
+    by_decay,
+    by_level,
+    by_side,
+    by_size,
+    margins,
+    outside_shares,
+    tilted_boundary,
+    two_distances,
+    types,
+)
 from overparam.studies.study import Study
 
 study = Study("boundary-tilting")
@@ -68,19 +77,7 @@ def strength_is_the_angle(scale: Scale) -> Evidence:
         margin_identity, grid(**source(scale), pair=pairs, rows=rows, normals=normals, seed=0)
     )
     first = table.row(0, named=True)
-    picture = curve(
-        pl.concat(
-            pl.DataFrame({"angle": first["angle"], "margin": first[name]})
-            .sort("angle")
-            .with_columns(mean=pl.lit(title))
-            for name, title in (("all_rows", "all rows"), ("correct_rows", "correct rows only"))
-        ),
-        "angle",
-        "margin",
-        color="mean",
-        x_title="deviation angle, degrees",
-        y_title="mean margin / d_B",
-    )
+    picture = margins(first)
     note = (
         "Not so over correctly classified rows only: near 0 degrees their mean distance is "
         f"{table['correct_only'].to_numpy().mean():.2g} d_B."
@@ -130,15 +127,7 @@ def linear_need_not_suffer(scale: Scale) -> dict[str, Evidence]:
         f"Test accuracy {table['accuracy'].to_numpy().min():.4g} at least, median distance "
         f"{table['distance'].to_numpy().mean():.3g} d_B."
     )
-    picture = curve(
-        seed_means(table, "angle", ["side"]),
-        "side",
-        "angle",
-        low="low",
-        high="high",
-        x_title="side of the images, pixels",
-        y_title="deviation angle, degrees",
-    )
+    picture = by_side(table)
     parts: dict[str, Part] = {
         "angle": (angle, less_than(ALIGNED), note),
         "mirror images": (mirrored, more_than(MIRRORED), ""),
@@ -173,24 +162,7 @@ def dimension_is_not_the_cause(scale: Scale) -> dict[str, Evidence]:
         for row in weaker.iter_rows(named=True)
     )
     note = f"With the same c the larger image is in effect less regularised: {listed}."
-    shown = table.with_columns(
-        pl.format(
-            "{}, {}",
-            "pair",
-            pl.when("scaled").then(pl.lit("same problem")).otherwise(pl.lit("same c")),
-        ).alias("images"),
-        pl.col("factor").cast(pl.String),
-    )
-    picture = curve(
-        seed_means(shown, "attacked_error", ["images", "factor"]),
-        "factor",
-        "attacked_error",
-        color="images",
-        low="low",
-        high="high",
-        x_title="enlarged",
-        y_title="error under a change of 0.02 of every pixel",
-    )
+    picture = by_size(table)
     parts: dict[str, Part] = {
         "angle": (turned, near, note),
         "error under a change of 0.02": (broken, near, ""),
@@ -232,17 +204,7 @@ def regularisation_sets_the_strength(scale: Scale) -> dict[str, Evidence]:
     saved = worst_interval(error - late, less_than(0), "at the best level - at the weakest")
     lists = ["level", "angle", "strength", "validation_error", "training_error", "test_error"]
     levels = table.select("setting", "seed", *lists).explode(lists)
-    picture = curve(
-        seed_means(levels, "angle", ["setting", "level"]),
-        "level",
-        "angle",
-        color="setting",
-        low="low",
-        high="high",
-        log_x=True,
-        x_title="c: to the right less regularisation",
-        y_title="deviation angle, degrees",
-    )
+    picture = by_level(levels)
     parts: dict[str, Part] = {
         "c and angle": (order, at_least(ORDER), ends(table)),
         "strength": (ratio, less_than(HALF), ""),
@@ -277,20 +239,7 @@ def networks_too(scale: Scale) -> dict[str, Evidence]:
         f"{decay:g}: {a:.3f} accurate, {d:.3f}"
         for decay, a, d in zip(decays, accuracy.mean(axis=0), distance.mean(axis=0), strict=True)
     )
-    shown = table.with_columns(pl.col("decay").cast(pl.String))
-    long = shown.unpivot(
-        ["accuracy", "distance"], index=["decay", "seed"], variable_name="figure"
-    ).with_columns(pl.col("figure").replace("distance", "relative distance"))
-    picture = curve(
-        seed_means(long, "value", ["figure", "decay"]),
-        "decay",
-        "value",
-        color="figure",
-        low="low",
-        high="high",
-        x_title="weight decay",
-        y_title="",
-    )
+    picture = by_decay(table)
     parts: dict[str, Part] = {
         "relative distance": (t_statistic(ratio[:, place], label), at_least(FARTHER), note),
         "accuracy lost there": (t_statistic(loss[:, place], "test accuracy"), at_most(COST), ""),
@@ -304,10 +253,20 @@ def networks_differ(scale: Scale) -> dict[str, Evidence]:
     """Adversarial examples of linear classifiers differ from those of networks: these lie farther
     outside the directions in which the data vary, and the two do not transfer."""
     pairs = scale.pick(smoke=DIGITS[:1], quick=FASHION[:1], full=FASHION)
-    few = {"width": 32, "epochs": 10, "walked": 60, "kept": 20, "sizes": fixed((178, 178))}
-    whole = {"width": 256, "epochs": 30, "walked": 500, "kept": 100, "sizes": fixed((4000, 2000))}
+    few = {"width": 32, "epochs": 10, "walked": 60}
+    whole = {"width": 256, "epochs": 30, "walked": 500}
     cost = scale.pick(smoke=few, quick=whole, full=whole)
-    axes = grid(**source(scale), pair=list(pairs), seed=scale.seeds, c=LEVEL, **cost)
+    kept = scale.pick(smoke=20, quick=100, full=100)
+    sizes = scale.pick(smoke=(178, 178), quick=(4000, 2000), full=(4000, 2000))
+    axes = grid(
+        **source(scale),
+        pair=list(pairs),
+        seed=scale.seeds,
+        sizes=fixed(sizes),
+        kept=kept,
+        c=LEVEL,
+        **cost,
+    )
     table = run(two_perturbations, axes)
     both = {name: by_seed(table, f"network_{name}", "pair") for name in ("outside", "to_means")}
     line = {name: by_seed(table, f"linear_{name}", "pair") for name in ("outside", "to_means")}
@@ -324,20 +283,7 @@ def networks_differ(scale: Scale) -> dict[str, Evidence]:
         f"They are related: mean |cosine| {cosine:.2f}. Twice the network's own perturbation flips "
         f"the linear classifier on {back:.0%} of rows."
     )
-    long = table.unpivot(
-        ["network_outside", "linear_outside"], index=["pair", "seed"], variable_name="model"
-    ).with_columns(pl.col("model").str.strip_suffix("_outside"))
-    means = seed_means(long, "value", ["pair", "model"])
-    picture = forest(
-        means.with_columns(label=pl.format("{}, {}", "pair", "model")),
-        "label",
-        "value",
-        "low",
-        "high",
-        reference=None,
-        color="model",
-        x_title=f"share of the squared norm outside {cost['kept']} components",
-    )
+    picture = outside_shares(table, kept)
     parts: dict[str, Part] = {
         "outside the data's directions": (ratio, more_than(OUTSIDE), note),
         "network more tilted": (turned, more_than(0), ""),
@@ -363,24 +309,7 @@ def boundary_close_to_the_data(scale: Scale) -> dict[str, Evidence]:
         less_than(UNCHANGED),
         "relative change inside",
     )
-    long = table.filter(pl.col("pair") == table["pair"][0]).unpivot(
-        ["distance", "inside"], index=["theta", "seed"], variable_name="way"
-    )
-    named = long.with_columns(
-        pl.col("way").replace({"distance": "least", "inside": "inside the data's subspace"}),
-        pl.col("theta").cast(pl.Int64).cast(pl.String),
-    )
-    picture = curve(
-        seed_means(named, "value", ["way", "theta"]),
-        "theta",
-        "value",
-        color="way",
-        low="low",
-        high="high",
-        log_y=True,
-        x_title="tilted by, degrees",
-        y_title="median distance to the boundary / d_B",
-    )
+    picture = two_distances(table)
     parts: dict[str, Part] = {
         "inside / least distance": (closer, more_than(CLOSER), "1 / cos(80 degrees) = 5.76."),
         "distance inside": (changed, less_than(UNCHANGED), ""),
@@ -416,17 +345,9 @@ def taxonomy_of_boundaries(scale: Scale) -> dict[str, Evidence]:
         f"{row['pair']}: {row['accuracy']:.3f}, nearest centroid {row['centroid_accuracy']:.3f}"
         for row in means.iter_rows(named=True)
     )
-    picture = bars(
-        means.with_columns(
-            pl.when(pl.col("type") > 1).then(pl.lit("2")).otherwise(pl.lit("0")).alias("type")
-        ),
-        "pair",
-        "angle",
-        color="type",
-        x_title="deviation angle, degrees",
-    )
+    picture = types(means)
     parts: dict[str, Part] = {
-        "logistic regressions": (own, whole, note),
+        "logistic regressions: type 2, on digits type 0": (own, whole, note),
         "tilted twins of the nearest-centroid classifier: type 1": (twin, whole, ""),
     }
     return judged(right, picture, parts)
@@ -518,24 +439,7 @@ def plane(scale: Scale) -> dict[str, Any]:
     )
     at = grid(source=name, pair=pair, sizes=fixed(sizes), c=LEVEL, theta=THETA, seed=0, shown=120)
     found = run(tilted_plane, at).row(0, named=True)
-    words = pair.split("/")
-    points = [
-        {"along": along, "flat": flat, "row": words[label]}
-        for (along, flat), label in zip(found["rows"], found["label"], strict=True)
-    ]
-    points += [{"along": a, "flat": f, "row": "mirror images"} for a, f in found["images"]]
-    return boundary_plane(
-        points,
-        "along",
-        "flat",
-        "row",
-        {
-            "as fitted": tuple(found["normal"]),
-            f"tilted by {THETA:g} degrees": tuple(found["tilted_normal"]),
-        },
-        x_title="along the normal / d_B",
-        y_title="along the flattest direction / d_B",
-    )
+    return tilted_boundary(found, pair.split("/"), THETA)
 
 
 def spread(table: pl.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
