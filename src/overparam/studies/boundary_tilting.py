@@ -87,7 +87,7 @@ def strength_is_the_angle(scale: Scale) -> Evidence:
     return Evidence(kept, worst, less_than(IDENTITY), picture, exact=True, note=note)
 
 
-@study.claim("C2", minutes={"quick": 0.9, "full": 2})
+@study.claim("C2", minutes={"quick": 0.8, "full": 2})
 def strength_without_a_trace(scale: Scale) -> dict[str, Evidence]:
     """Tilting along a direction in which the data do not vary makes adversarial examples as strong
     as one likes and leaves the classification as it is."""
@@ -135,7 +135,7 @@ def linear_need_not_suffer(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts)
 
 
-@study.claim("C4", minutes={"quick": 0.5, "full": 5})
+@study.claim("C4", minutes={"quick": 0.4, "full": 5})
 def dimension_is_not_the_cause(scale: Scale) -> dict[str, Evidence]:
     """Larger images do not make a linear classifier more fragile: with its regularisation in the
     same units, angle and error under a small change of every pixel stay what they were."""
@@ -213,7 +213,7 @@ def regularisation_sets_the_strength(scale: Scale) -> dict[str, Evidence]:
     return judged(levels, picture, parts)
 
 
-@study.claim("C6", minutes={"quick": 0.5, "full": 2.5})
+@study.claim("C6", minutes={"quick": 0.8, "full": 3})
 def networks_too(scale: Scale) -> dict[str, Evidence]:
     """Networks can avoid the strongest adversarial examples as well: weight decay moves the
     boundary away at no cost, up to a level."""
@@ -248,7 +248,7 @@ def networks_too(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts)
 
 
-@study.claim("C7", minutes={"quick": 0.3, "full": 2})
+@study.claim("C7", minutes={"quick": 0.6, "full": 3})
 def networks_differ(scale: Scale) -> dict[str, Evidence]:
     """Adversarial examples of linear classifiers differ from those of networks: these lie farther
     outside the directions in which the data vary, and the two do not transfer."""
@@ -292,7 +292,7 @@ def networks_differ(scale: Scale) -> dict[str, Evidence]:
     return judged(table, picture, parts)
 
 
-@study.claim("C8", minutes={"quick": 0.3, "full": 0.6})
+@study.claim("C8", minutes={"quick": 0.4, "full": 0.6})
 def boundary_close_to_the_data(scale: Scale) -> dict[str, Evidence]:
     """Adversarial examples exist because the boundary lies close to the submanifold of the data:
     tilting shortens the least distance and leaves that inside the submanifold unchanged."""
@@ -408,8 +408,8 @@ def controls(scale: Scale, digits: pl.DataFrame) -> str:
     """What the same tilt costs along directions that do vary, in a sentence."""
     steep = digits.filter(theta=STEEP)["change"].to_numpy().mean()
     text = (
-        f"On digits theta = {STEEP:g} changes accuracy by {steep:+.4f}: pixels that are constant in "
-        "training are not in test."
+        f"On digits theta = {STEEP:g} changes accuracy by {steep:+.4f}: pixels that are constant "
+        "in training are not in test."
     )
     if scale.name == "smoke":
         return text
