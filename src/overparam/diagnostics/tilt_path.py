@@ -142,14 +142,15 @@ def regularization_path(
         )
     table = pl.DataFrame(rows)
     errors = table["validation_error"].to_numpy()
+    best, strongest = best_and_strongest(errors, len(held))
+    return RegularizationPath(table, levels[best], levels[strongest], tuple(models))
+
+
+def best_and_strongest(errors: np.ndarray, n: int) -> tuple[int, int]:
+    """Places of the least of some errors on n rows, and of the first within its standard error."""
     least = errors.min()
-    allowed = least + np.sqrt(least * (1 - least) / len(held))
-    return RegularizationPath(
-        table,
-        levels[int(np.argmin(errors))],
-        levels[int(np.argmax(errors <= allowed))],
-        tuple(models),
-    )
+    allowed = least + np.sqrt(least * (1 - least) / n)
+    return int(np.argmin(errors)), int(np.argmax(errors <= allowed))
 
 
 def _checked_levels(strengths: Sequence[float]) -> list[float]:

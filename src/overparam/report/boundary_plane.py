@@ -14,6 +14,8 @@ from overparam.report.chart_data import Table, select
 from overparam.report.encodings import finished, series, tooltips
 
 ROOM = 1.1  # of the farthest point
+SLIMMEST = 0.4  # shorter side over longer side
+WIDTH = 500
 
 
 def boundary_plane(
@@ -44,8 +46,9 @@ def boundary_plane(
     """
     names: dict[str, str | None] = {"x": x, "y": y, "color": color}
     frame, notes = select(points, names)
-    reach = ROOM * float(np.abs(frame.select("x", "y").to_numpy()).max())
-    across, up = alt.Scale(domain=[-reach, reach]), alt.Scale(domain=[-reach, reach])
+    reach = ROOM * np.abs(frame.select("x", "y").to_numpy()).max(axis=0)
+    reach = np.maximum(reach, SLIMMEST * reach.max())
+    across, up = (alt.Scale(domain=[-r, r], nice=False) for r in reach)
     axis_x = alt.X("x:Q", title=x if x_title is None else x_title, scale=across)
     axis_y = alt.Y("y:Q", title=y if y_title is None else y_title, scale=up)
     shades, faded, picker = series(frame, line=False)
@@ -56,26 +59,26 @@ def boundary_plane(
     )
     layers: list[Any] = []
     for place, (name, (a, b)) in enumerate(boundaries.items()):
-        # The line's ends on the border of the square.
-        way = np.array([-b, a]) * reach / max(abs(a), abs(b))
-        way *= 1.0 if way[1] >= 0 else -1.0
+        way = np.array([-b, a], dtype=float)
+        with np.errstate(divide="ignore"):
+            share = (reach / np.abs(way)).min()
+        steep = abs(way[1]) * share > (1 - 1e-9) * reach[1]
+        # The named end: the upper one, or the right one of a line that leaves by the sides.
+        way *= share * (1.0 if way[int(steep)] >= 0 else -1.0)
         ends = pl.DataFrame({"x": [-way[0], way[0]], "y": [-way[1], way[1]]})
-        dash = [1, 0] if place else [6, 4]
         mark = alt.Chart(ends).mark_line(
-            strokeDash=dash, strokeWidth=2, color=theme.LIGHT["ink"], tooltip=None
+            strokeDash=[1, 0] if place else [6, 4],
+            strokeWidth=2,
+            color=theme.LIGHT["ink"],
+            tooltip=None,
         )
         layers.append(mark.encode(x=axis_x, y=axis_y))
-        left = way[0] > 0.5 * reach
-        label = alt.Chart(ends[1:].with_columns(label=pl.lit(name))).mark_text(
-            align="right" if left else "left",
-            dx=-8 if left else 8,
-            dy=14 if abs(way[1]) > 0.9 * reach else -12,
-            color=theme.LIGHT["muted"],
-        )
-        layers.append(label.encode(x=axis_x, y=axis_y, text="label:N"))
+        beside: dict[str, Any] = {"dy": -8} if steep else {"align": "left", "dx": 6}
+        named = ends[1:].with_columns(label=pl.lit(name))
+        text = alt.Chart(named).mark_text(color=theme.LIGHT["muted"], **beside)
+        layers.append(text.encode(x=axis_x, y=axis_y, text="label:N"))
     layers.append(dots.add_params(picker) if picker is not None else dots)
-    spec = finished(layers, title, notes, names, height=SIDE)
-    return {**spec, "width": SIDE}
-
-
-SIDE = 420  # a square, or angles would not be what they are
+    # In equal units, or angles would not be what they are.
+    width = WIDTH if reach[0] == reach.max() else round(WIDTH * reach[0] / reach[1])
+    height = round(width * reach[1] / reach[0])
+    return {**finished(layers, title, notes, names, height=height), "width": width}
