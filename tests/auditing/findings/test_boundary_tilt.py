@@ -5,9 +5,10 @@ import pytest
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotApplicable
-from overparam.auditing.findings.boundary_tilt import FARTHER, Path, boundary_tilt
+from overparam.auditing.findings.boundary_tilt import FARTHER, Path, _words, boundary_tilt
 from overparam.data.loading import load
 from overparam.diagnostics.deviation_angle import TILTED
+from overparam.evidence.intervals import t_statistic
 from overparam.evidence.verdict import Verdict
 
 
@@ -94,6 +95,16 @@ def test_a_level_within_one_standard_error_is_recommended():
     assert path.recommended == 0.1
     assert path.farther == pytest.approx(np.cos(np.radians(40)) / np.cos(np.radians(70)))
     assert Path(found | {"validation_rows": 100_000}).recommended == 1.0
+
+
+@pytest.mark.parametrize(
+    ("turned", "outcome"), [([44, 45, 43], "fine"), ([44, 48, 49], "tip"), ([60, 61, 60], "issue")]
+)
+def test_below_45_degrees_it_is_silent_whatever_the_interval(turned, outcome):
+    angles = np.array([[5.0, 20.0, angle] for angle in turned])
+    found = {"c": [0.01, 0.1, 1.0], "angle": angles, "error": 0.1 + 0 * angles}
+    path = Path(found | {"validation_rows": 400})
+    assert _words(path, t_statistic(angles[:, -1], "angle"), ["a", "b"], 2)[2] == outcome
 
 
 def test_what_it_does_not_apply_to(make_context):

@@ -53,9 +53,9 @@ def boundary_tilt(context: Context) -> Answer:
     line of the class means. Of more than two classes it is the pair that the nearest-centroid
     classifier confuses most on training rows: between classes that are easily told apart any level
     of regularisation will do, and a median over pairs would hide the one pair that matters. It is
-    an issue (or a tip, where the interval covers 45 degrees) only where a stronger level predicts
-    validation rows as well as the best one, within a standard error, and moves the boundary away
-    by a quarter.
+    an issue (or a tip, where the interval reaches below 45 degrees) only where the angle is above
+    45 degrees and a stronger level predicts validation rows as well as the best one, within a
+    standard error, and moves the boundary away by a quarter; otherwise it is fine.
 
     Why: a boundary can be turned along directions in which the data hardly vary without changing
     what it says of them. It then comes close to every row, and a small change along such a
@@ -176,7 +176,7 @@ def _words(
     model = "The linear model"
     if classes > 2:
         model += f" between {names[0]} and {names[1]}"
-    if interval.high <= TILTED:
+    if angle <= TILTED:
         return (
             f"{model} is tilted by {angle:.0f} degrees only: small changes along directions in "
             "which your data do not vary do not flip it.",
