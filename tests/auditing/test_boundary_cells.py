@@ -129,7 +129,16 @@ def test_categories_are_left_as_they_are():
     found = net_boundary(dataset, SPLIT, recipe.as_dict(), 40)
     assert found["crossed"] > 0
     assert np.isfinite(found["distance"])
+    # A category that goes with the class does not count as a distance of the means.
     rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    weight = 4.0 * y + rng.standard_normal(400)
+    letter = np.array(list("abcdefghijkl"))[rng.integers(0, 6, 400) + 6 * (rng.random(400) < y)]
+    beside = load(pl.DataFrame({"weight": weight, "letter": letter, "kind": y.astype(str)}), "kind")
+    recipe = small_plan(beside, metric="accuracy", net={"net": "tabular", "width": 16}).baseline
+    found = net_boundary(beside, SPLIT, recipe.as_dict(), 60)
+    assert found["angle"] == pytest.approx(0, abs=1e-3)
+    assert found["distance"] > 0.5
     letters = {name: rng.choice(list("abcdefghijkl"), 300) for name in ("first", "second", "third")}
     kind = np.where(letters["first"] < "g", "low", "high")
     only = load(pl.DataFrame(letters | {"kind": kind}), "kind")

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from overparam.diagnostics.deviation_angle import boundary_tilt
+from overparam.studies.boundary_tilting_cells import image_pair, logistic
 from overparam.studies.boundary_tilting_nets import (
     cosines,
     decayed_networks,
@@ -47,6 +49,9 @@ def test_perturbations_of_both_models_lie_on_the_same_rows():
     )
     assert found["network_accuracy"] > 0.95
     assert 120 < found["rows"] <= 150
+    [(X, y), _] = image_pair("digits", "3/8", (178, 178), 0)
+    table = boundary_tilt(logistic(100.0, 178).fit(X, y), X, y).tilt_by_component
+    assert found["linear_outside"] == pytest.approx(table["squared_cosine"][20:].sum(), rel=1e-6)
     assert found["not_crossed"] == 0
     for name in ("linear_outside", "network_outside", "cosine", "linear_to_means"):
         assert 0 < found[name] < 1

@@ -156,14 +156,15 @@ def net_boundary(
 ) -> dict[str, Any]:
     """Cell: the first of the baseline nets again, and how close its boundary lies.
 
-    Distances are in standardised numbers; categories stay as they are. `distance` (relative),
-    `angle` in degrees: medians over the `crossed` of at most `rows` validation rows.
+    A table's numbers are taken in their standard deviations; categories stay as they are.
+    `distance` (relative) and `angle` in degrees are medians over the `crossed` of at most `rows`
+    validation rows.
     """
     made = from_dict(recipe)
     fitted, held, validation = views(dataset, SplitKey(**split), made.rows)
     nets = train(fitted, made, [0], held=held, own=own)
     X, Z = (features(made, view) for view in (fitted, at_most(validation, rows, 0)))
-    module, shift, spread = nets.ensemble.member(0), np.zeros(X.shape[1:]), np.ones(X.shape[1:])
+    spread = np.ones(X.shape[1:])
     nothing = {"crossed": 0, "distance": np.nan, "angle": np.nan}
     if bool(nets.ensemble.diverged[0]) or len(np.unique(fitted.y)) < len(dataset.classes):
         return nothing
@@ -174,13 +175,12 @@ def net_boundary(
             return nothing  # there is no direction in which a category could be moved a little
         spread[numbers] = X[:, numbers].std(axis=0)
         spread[spread == 0] = 1.0
-        shift[numbers] = X[:, numbers].mean(axis=0)
-    X, Z = ((part - shift) / spread for part in (X, Z))
+    X, Z = X / spread, Z / spread
     means = ClassScatter(X.reshape(len(X), -1), fitted.y).means
     if made.net == "tabular":
         means[:, ~numbers] = 0.0
     found = local_tilt(
-        _InUnits(module, shift, spread).eval(),
+        _InUnits(nets.ensemble.member(0), spread).eval(),
         Z.astype(np.float32),
         np.zeros(len(Z), dtype=int),
         len(dataset.classes),
@@ -195,17 +195,15 @@ def net_boundary(
 
 
 class _InUnits(nn.Module):
-    """A net that takes standardised rows: net(z * spread + shift)."""
+    """A net that takes rows of unit spread: net(z * spread)."""
 
-    shift: Tensor
     spread: Tensor
 
-    def __init__(self, net: nn.Module, shift: np.ndarray, spread: np.ndarray) -> None:
+    def __init__(self, net: nn.Module, spread: np.ndarray) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("shift", torch.as_tensor(shift, dtype=torch.float32))
         self.register_buffer("spread", torch.as_tensor(spread, dtype=torch.float32))
 
     def forward(self, z: Tensor) -> Tensor:
-        logits: Tensor = self.net(z * self.spread + self.shift)
+        logits: Tensor = self.net(z * self.spread)
         return logits

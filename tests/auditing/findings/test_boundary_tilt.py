@@ -98,6 +98,26 @@ def test_a_level_within_one_standard_error_is_recommended():
 
 
 @pytest.mark.parametrize(
+    ("errors", "levels", "outcome"),
+    [
+        ([0.10, 0.10, 0.10], [50.0, 60.0, 70.0], "issue"),
+        ([0.10, 0.10, 0.10], [66.0, 68.0, 70.0], "fine"),  # 1.19 times as far
+        ([0.30, 0.10, 0.10], [10.0, 68.0, 70.0], "fine"),  # what would help costs too much
+        ([0.30, 0.20, 0.10], [10.0, 40.0, 70.0], "fine"),
+    ],
+)
+def test_it_is_an_issue_only_where_regularising_helps_at_no_cost(errors, levels, outcome):
+    angles = np.array(levels) + np.array([[-0.1], [0.0], [0.1]])
+    path = Path(
+        {"c": [0.01, 0.1, 1.0], "angle": angles, "error": errors + 0 * angles}
+        | {"validation_rows": 400}
+    )
+    headline, _, found = _words(path, t_statistic(angles[:, -1], "angle"), ["a", "b"], 2)
+    assert found == outcome
+    assert ("and has to be" in headline) == (outcome == "fine")
+
+
+@pytest.mark.parametrize(
     ("turned", "outcome"), [([44, 45, 43], "fine"), ([44, 48, 49], "tip"), ([60, 61, 60], "issue")]
 )
 def test_below_45_degrees_it_is_silent_whatever_the_interval(turned, outcome):

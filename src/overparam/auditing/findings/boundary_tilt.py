@@ -183,7 +183,7 @@ def _words(
             "There is nothing to do.",
             "fine",
         )
-    if path.strongest == len(path.c) - 1 or path.farther < FARTHER:
+    if path.farther < FARTHER:
         return (
             f"{model} is tilted by {angle:.0f} degrees, and has to be: regularised more strongly "
             "it predicts worse, or hardly stands farther off.",
