@@ -24,7 +24,6 @@ JUDGED = 2000  # validation rows of the pair
 USED = 0.8  # of the pair's rows a draw, where there are few
 WEAKEST = 1.0  # scikit-learn's default C
 STRONGEST = 0.1  # C times the rows: below, the free intercept fails
-STEP = 10**0.5
 LAST = 0.01  # of the variance within classes
 NUMERICAL = 1e-10  # of the largest eigenvalue: below it is rounding
 CANDIDATES = 4  # classes that the walk to a net's boundary considers
@@ -82,8 +81,8 @@ def linear_tilt(
 
 def c_levels(rows: int) -> list[float]:
     """Levels of C in half decades, rising to 1, down to where C times the rows is 0.1."""
-    steps = int(np.floor(np.log(rows * WEAKEST / STRONGEST) / np.log(STEP)))
-    return [float(WEAKEST / STEP**k) for k in range(steps, -1, -1)]
+    steps = int(np.floor(2 * np.log10(rows * WEAKEST / STRONGEST)))
+    return [WEAKEST * 10 ** (-k / 2) for k in range(steps, -1, -1)]
 
 
 def confused_pair(X: np.ndarray, y: np.ndarray, fewest: int) -> tuple[int, int] | None:
