@@ -87,7 +87,7 @@ def strength_is_the_angle(scale: Scale) -> Evidence:
     return Evidence(kept, worst, less_than(IDENTITY), picture, exact=True, note=note)
 
 
-@study.claim("C2", minutes={"quick": 0.8, "full": 2})
+@study.claim("C2", minutes={"quick": 0.8, "full": 2.7})
 def strength_without_a_trace(scale: Scale) -> dict[str, Evidence]:
     """Tilting along a direction in which the data do not vary makes adversarial examples as strong
     as one likes and leaves the classification as it is."""
@@ -213,7 +213,7 @@ def regularisation_sets_the_strength(scale: Scale) -> dict[str, Evidence]:
     return judged(levels, picture, parts)
 
 
-@study.claim("C6", minutes={"quick": 0.8, "full": 3})
+@study.claim("C6", minutes={"quick": 0.8, "full": 5.5})
 def networks_too(scale: Scale) -> dict[str, Evidence]:
     """Networks can avoid the strongest adversarial examples as well: weight decay moves the
     boundary away at no cost, up to a level."""
