@@ -82,7 +82,7 @@ $(MARKS)/run: $(REQUIREMENTS) | $(BIN)/python
 
 $(MARKS)/test: $(MARKS)/run
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps netcal
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps netcal torchattacks
 	@touch $@
 
 $(MARKS)/lint: $(MARKS)/run

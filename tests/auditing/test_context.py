@@ -1,5 +1,7 @@
 """Cells of an audit: charged to the budget, refused where it does not reach, failing by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -52,6 +54,15 @@ def test_what_the_share_cannot_pay_is_not_started(context):
     with pytest.raises(NotAffordable, match=r"needs about 50 s of the nets share .* 14 s left"):
         context.cells("nets", slow, [{"seconds": 0.0}], label="sleep", estimate=50.0)
     assert context.ledger.spent["nets"] == 0
+
+
+def test_one_piece_of_work_is_not_divided_among_the_processes(context):
+    context.ledger.total = 20.0
+    context.plan = replace(context.plan, jobs=2)
+    with pytest.raises(NotAffordable, match=r"needs about 20 s of the nets share"):
+        context.cells("nets", slow, [{"seconds": 0.0}], label="one", estimate=20.0)
+    two = [{"seconds": 0.0}, {"seconds": 0.01}]
+    assert len(context.cells("nets", slow, two, label="two", estimate=20.0)) == 2
 
 
 def test_a_failed_cell_names_its_stage_after_the_others_are_done(context):

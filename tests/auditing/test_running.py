@@ -44,7 +44,7 @@ def test_the_report_keeps_its_contract(name, request):
         if found["outcome"] == "not_applicable":
             assert found["verdict"] is None
             assert found["headline"]
-        elif found["id"] != "label-noise":
+        elif found["id"] not in ("label-noise", "minority-collapse"):  # their pages say why
             assert found["outcome"] == outcome[found["verdict"]]
     by_id = {f["id"]: f for f in document["findings"]}
     assert len(by_id["learning-curve"]["forecast"]) == 3

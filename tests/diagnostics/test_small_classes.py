@@ -87,3 +87,10 @@ def test_mistakes_are_named():
         minority_collapse([0.5] * 4, SIZES, 0)
     with pytest.raises(ValueError, match=r"each >= 1; got \[3, 0\]"):
         minority_collapse([0.5, 0.5], [3, 0], 0.1)
+
+
+def test_a_known_threshold_is_taken():
+    found = minority_collapse([0.9, 0.5], [100, 10], 0.01, threshold=4.0)
+    assert found.threshold == 4.0
+    np.testing.assert_allclose(found.predicted, [0.8, 1 - np.sqrt(0.4)])
+    np.testing.assert_array_equal(found.at_risk, [1])

@@ -42,3 +42,10 @@ def test_a_finished_chart_has_the_house_style_and_carries_its_notes():
     spec = encodings.finished([layer], "T", ["n"], {"x": "width", "color": None})
     assert spec["usermeta"] == {"title": "T", "notes": ["n"], "columns": {"x": "width"}}
     assert rendering.svg(spec).count(">n</text>") == 1
+
+
+def test_labels_of_rules_that_are_close_stand_below_each_other():
+    rules = [(1.0, "first"), (1.5, "second"), (9.0, "far")]
+    texts = encodings.rule_layers(rules, pl.Series([0.0, 10.0]))[1::2]
+    heights = [text.to_dict()["encoding"]["y"]["value"] for text in texts]
+    assert heights[0] == heights[2] < heights[1]

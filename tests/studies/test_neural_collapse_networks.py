@@ -2,30 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from overparam.studies import neural_collapse_networks as measured
-
-
-def test_the_loss_is_half_the_squared_distance_to_the_label():
-    logits = torch.randn(2, 5, 3)
-    labels = torch.randint(0, 3, (2, 5))
-    target = torch.eye(3)[labels]
-    torch.testing.assert_close(
-        measured.half_squared(logits, labels), ((logits - target) ** 2).sum(-1) / 2
-    )
-
-
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_the_network_ends_in_linear_layers_with_the_bias_asked_for(batch_norm):
-    net = measured.CollapsingNetwork((8, 16, 6), 3, 2, batch_norm, bias=False)
-    kinds = [type(layer) for layer in net.body]
-    block = [nn.Linear, nn.BatchNorm1d, nn.ReLU] if batch_norm else [nn.Linear, nn.ReLU]
-    assert kinds == block * 2
-    assert [tuple(layer.weight.shape) for layer in net.head] == [(6, 6), (3, 6)]
-    assert all(layer.bias is None for layer in net.head)
-    assert measured.CollapsingNetwork((8, 6), 3, 2, True, bias=True).head[-1].bias is not None
 
 
 def test_images_are_as_many_as_asked_for_and_classes_change_with_the_seed():

@@ -28,6 +28,8 @@ class Answer:
         Paragraphs: how it was measured, what the limits are.
     caption : str
         What the figure shows.
+    pictures : mapping of str to (specification, title, caption)
+        Further pictures, by a name that is its own within the finding.
     outcome : str, optional
         Only where the finding's page says that it departs from holds -> issue,
         inconclusive -> tip, fails -> fine.
@@ -42,6 +44,7 @@ class Answer:
     action: str
     details: Sequence[str] = ()
     caption: str = ""
+    pictures: Mapping[str, tuple[dict[str, Any], str, str]] = field(default_factory=dict)
     outcome: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     afterword: Callable[[], Sequence[str]] = tuple

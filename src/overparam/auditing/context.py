@@ -90,11 +90,12 @@ class Context:
         stage : str
             The share of the budget that pays.
         estimate : float
-            Seconds of one thread that the plan expects; more than the share has left raises
-            `NotAffordable` before anything is computed. None for what must run in any case.
+            Seconds of one thread that the plan expects, for all pieces together; more than the
+            share has left raises `NotAffordable` before anything is computed. None for what must
+            run in any case.
         """
         if estimate is not None:
-            self.check_affordable(stage, estimate / self.plan.jobs)
+            self.check_affordable(stage, estimate / min(self.plan.jobs, len(arguments)))
         results = self.outcomes(stage, function, arguments, label=label)
         for result in results:
             if isinstance(result, CellFailure):

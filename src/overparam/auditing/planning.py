@@ -40,7 +40,8 @@ BATCHES = ((32, 1000), (64, 4000), (128, 20_000), (256, np.inf))  # size, below 
 TUNING = {"gradient-boosting": 0.35, "logistic-regression": 0.15, "wide-limit": 0.15}
 LITTLE_TUNING = 0.05
 NETS_FOR_RECIPE = 0.7  # of the nets' share; the width sweep has the rest
-PROBES = 6.0  # seconds of findings that train no net of the recipe; each is one piece of work
+PROBES = 20.0  # seconds of findings that train no net of the recipe; each is one piece of work
+PROBES_SHARE = 0.07  # of the budget, at most; findings that it does not reach are left out
 UNEVEN = 1.2  # pieces do not divide evenly, and busy cores share their memory
 FORECAST = 0.03  # of the budget, for the spectrum that forecasts the error of more rows
 
@@ -87,7 +88,7 @@ def make_plan(
     forecast_rows = affordable_rows(n_fit, FORECAST * options.budget)
     forecast_seconds = expected_seconds(forecast_rows)
     # The forecast is one piece of work: all processes wait for it.
-    alone = forecast_seconds + PROBES
+    alone = forecast_seconds + min(PROBES, PROBES_SHARE * options.budget)
     nets = max(SHARES["nets"] * options.budget - alone, 0.0) * jobs / UNEVEN
     cost = _CostOf(split.train, len(split.validation), n_outputs)
     recipe, seeds = _within_budget(

@@ -21,17 +21,22 @@ def gains(context: Context, logits: np.ndarray) -> np.ndarray:
     return rows.reshape(*p.shape[:-1])
 
 
-def held_loss(context: Context, logits: np.ndarray) -> np.ndarray:
-    """Log loss or squared error (...,) of logits (..., n, k) on the first split's held-out tenth.
+def held_losses(context: Context, logits: np.ndarray) -> np.ndarray:
+    """Log loss or squared error (..., n) of logits (..., n, k) on the first split's held-out tenth.
 
     What tunes a value; the validation rows then measure what the tuning has brought.
     """
     y = held_targets(context)
     p = context.probabilities(logits)
     if not context.classification:
-        return ((p[..., 0] - y) ** 2).mean(axis=-1)
+        return (p[..., 0] - y) ** 2
     label = np.take_along_axis(p, np.broadcast_to(y[:, None], (*p.shape[:-1], 1)), axis=-1)
-    return -np.log(np.clip(label[..., 0], 1e-12, None)).mean(axis=-1)
+    return -np.log(np.clip(label[..., 0], 1e-12, None))
+
+
+def held_loss(context: Context, logits: np.ndarray) -> np.ndarray:
+    """Mean (...,) of `held_losses`."""
+    return held_losses(context, logits).mean(axis=-1)
 
 
 def held_targets(context: Context, index: int = 0) -> np.ndarray:

@@ -21,6 +21,7 @@ def finding_entry(
     *,
     answer: Answer | None = None,
     figure: str | None = None,
+    pictures: Sequence[str] = (),
     seconds: float = 0.0,
 ) -> dict[str, Any]:
     """A finding: answered, or why not."""
@@ -54,6 +55,7 @@ def finding_entry(
         "threshold": evidence.holds.text,
         "verdict": str(evidence.verdict),
         "figure": figure,
+        **({"pictures": list(pictures)} if pictures else {}),
         "details": list(answer.details),
         "table": evidence.table.head(60).to_dicts(),
         "seconds": seconds,

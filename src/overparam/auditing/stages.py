@@ -205,7 +205,14 @@ class Run:
             figure = entry.id
             self.figures[figure] = answer.evidence.figure
             self.captions[figure] = {"title": entry.title, "caption": answer.caption}
-        self.findings.append(finding_entry(entry, answer=answer, figure=figure, seconds=took))
+        ids = []
+        for name, (picture, title, caption) in answer.pictures.items():
+            ids.append(f"{entry.id}-{name}")
+            self.figures[ids[-1]] = picture
+            self.captions[ids[-1]] = {"title": title, "caption": caption}
+        self.findings.append(
+            finding_entry(entry, answer=answer, figure=figure, pictures=ids, seconds=took)
+        )
         self.afterwords.append((self.findings[-1], answer))
 
     def _treatment(self, entry: registry.Entry) -> None:

@@ -51,7 +51,11 @@ class MinorityCollapse:
 
 
 def minority_collapse(
-    outputs: Sequence[float] | np.ndarray, class_sizes: Sequence[int], weight_decay: float
+    outputs: Sequence[float] | np.ndarray,
+    class_sizes: Sequence[int],
+    weight_decay: float,
+    *,
+    threshold: float | None = None,
 ) -> MinorityCollapse:
     """Find classes that their weight decay has switched off.
 
@@ -63,6 +67,9 @@ def minority_collapse(
     class_sizes : sequence of K int
     weight_decay : float
         > 0; the decay that it was trained with.
+    threshold : float, optional
+        n* at this decay where another run tells it, such as one of a larger decay (n* goes as its
+        square), where outputs are farther from 1; by default read from `outputs`.
 
     Returns
     -------
@@ -90,7 +97,8 @@ def minority_collapse(
     if not weight_decay > 0:
         raise ValueError(f"weight_decay must be > 0; got {weight_decay!r}.")
     alive = p >= ALIVE
-    threshold = float(np.median((1 - p[alive]) ** 2 * sizes[alive])) if alive.any() else np.nan
+    if threshold is None:
+        threshold = float(np.median((1 - p[alive]) ** 2 * sizes[alive])) if alive.any() else np.nan
     predicted = np.clip(1 - np.sqrt(threshold / sizes), 0, None)
     dead = p <= DEAD
     lift = np.sqrt(sizes.min() * (1 - LIFTED) ** 2 / threshold) if threshold > 0 else 1.0
@@ -100,5 +108,5 @@ def minority_collapse(
         predicted=predicted,
         collapsed=np.flatnonzero(dead),
         at_risk=np.flatnonzero(~dead & (predicted < ALIVE)),
-        lifting_decay=float(weight_decay * min(1.0, lift)) if alive.any() else np.nan,
+        lifting_decay=np.nan if np.isnan(threshold) else float(weight_decay * min(1.0, lift)),
     )

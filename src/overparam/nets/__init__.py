@@ -1,6 +1,7 @@
 """Networks, layers, parametrisations and initialisations."""
 
 from overparam.nets import init
+from overparam.nets.collapsing_network import CollapsingNetwork
 from overparam.nets.convnet import ConvNet
 from overparam.nets.deep_linear import DeepLinear
 from overparam.nets.init import critical_
@@ -11,6 +12,7 @@ from overparam.nets.tabular import TabularNet
 
 __all__ = [
     "MLP",
+    "CollapsingNetwork",
     "ConvNet",
     "DeepLinear",
     "PeriodicEmbedding",

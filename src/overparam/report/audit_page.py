@@ -48,6 +48,7 @@ def view(document: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, A
     )
     counted = Counter(finding["outcome"] for finding in findings)
     used = {finding.get("figure") for finding in findings} | {"treatments", "baselines"}
+    used |= {name for finding in findings for name in finding.get("pictures", ())}
     return {
         "document": document,
         "data": document.get("data", {}),

@@ -128,9 +128,11 @@ def _inconsistent(document: Mapping[str, Any]) -> list[str]:
         ]
     if "figures" in document:
         told += [
-            f"findings[{i}].figure must be a key of figures; got {item['figure']!r}."
+            f"findings[{i}].{key} must be a key of figures; got {name!r}."
             for i, item in enumerate(document["findings"])
-            if item["figure"] is not None and item["figure"] not in document["figures"]
+            for key, names in (("figure", [item["figure"]]), ("pictures", item.get("pictures", [])))
+            for name in names
+            if name is not None and name not in document["figures"]
         ]
     return told
 

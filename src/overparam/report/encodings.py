@@ -122,11 +122,19 @@ def _log_ticks(values: pl.Series) -> list[float]:
     return [step * 10.0**decade for decade in decades for step in steps]
 
 
+_NEAR = 0.25  # of the axis: labels of rules so close would run into each other
+_LINE = 15  # pixels
+
+
 def rule_layers(
     rules: Sequence[Rule | tuple[Any, ...] | float], along: pl.Series, log: bool = False
 ) -> list[alt.Chart]:
-    """Dashed lines; a label stands on the side of its line where there is more room."""
+    """Dashed lines; a label stands on the side of its line where there is more room.
+
+    Of lines that are close together the later ones have their labels lower.
+    """
     layers = []
+    labelled: list[float] = []
     muted = theme.LIGHT["muted"]
     for item in rules:
         rule = Rule(*item) if isinstance(item, tuple) else Rule(float(item))
@@ -135,12 +143,15 @@ def rule_layers(
         mark = base.mark_rule(strokeDash=[4, 4], strokeWidth=1.5, color=muted, tooltip=None)
         layers.append(mark.encode(place))
         if rule.label and rule.axis == "x":
-            left = _share(rule.value, along, log) > 0.6
+            share = _share(rule.value, along, log)
+            left = share > 0.6
+            below = sum(abs(share - other) < _NEAR for other in labelled)
+            labelled.append(share)
             style: dict[str, Any] = (
                 {"align": "right", "dx": -5} if left else {"align": "left", "dx": 5}
             )
             text = base.mark_text(dy=6, color=muted, **style)
-            layers.append(text.encode(place, y=alt.value(4), text="label:N"))
+            layers.append(text.encode(place, y=alt.value(4 + _LINE * below), text="label:N"))
         elif rule.label:
             text = base.mark_text(align="right", dx=-4, dy=-8, color=muted)
             layers.append(text.encode(place, x=alt.value("width"), text="label:N"))

@@ -1,97 +1,23 @@
-"""Networks behind C5 and C6 of `neural_collapse`: one training run a cell."""
+"""What C5 and C6 of `neural_collapse` measure on networks: one training run a cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
 
 from overparam.data.loading import load
 from overparam.diagnostics.collapse_metrics import neural_collapse
-from overparam.diagnostics.collapse_tracking import LayerCollapse
-from overparam.diagnostics.recording import EnsembleRecorder
-from overparam.diagnostics.run_measures import Fit
+from overparam.diagnostics.collapsing_runs import collapsing_ensemble, train_to_collapse
 from overparam.evidence.seed_tables import log_log_slopes
-from overparam.nets.deep_linear import DeepLinear
+from overparam.nets.collapsing_network import CollapsingNetwork
 from overparam.studies.neural_collapse_minima import largest_cosine
-from overparam.training.ensemble import Ensemble
 from overparam.training.run_history import LogSpaced
 
 METRICS = ("nc1", "nc1_trace", "nc2_etf", "nc2_orthogonal", "nc3", "nc3_centred")
-
-
-def half_squared(logits: Tensor, labels: Tensor) -> Tensor:
-    """Half the squared distance to the one-hot label, summed over outputs: (M, B)."""
-    target = nn.functional.one_hot(labels, logits.shape[-1])
-    return (logits - target).square().sum(-1) / 2
-
-
-class CollapsingNetwork(nn.Module):
-    """Layers with batch norm and ReLU, then linear layers as wide as the features."""
-
-    def __init__(
-        self, widths: Sequence[int], n_outputs: int, depth: int, batch_norm: bool, bias: bool
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers.append(nn.Linear(before, after))
-            layers += [nn.BatchNorm1d(after)] if batch_norm else []
-            layers.append(nn.ReLU())
-        self.body = nn.Sequential(*layers)
-        self.head = DeepLinear([widths[-1]] * depth + [n_outputs], bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, k)."""
-        return self.head(self.body(x))
-
-
-def train(
-    X: np.ndarray,
-    y: np.ndarray,
-    hidden: Sequence[int],
-    *,
-    depth: int,
-    loss: str,
-    weight_decay: float,
-    batch_norm: bool,
-    seed: int,
-    epochs: int,
-) -> tuple[Ensemble, EnsembleRecorder]:
-    """Train one network by SGD with momentum; a bias above the features only for cross-entropy."""
-    k = int(y.max()) + 1
-
-    def build(d: int, n_outputs: int, seed: int) -> nn.Module:
-        bias = loss == "cross_entropy"
-        return CollapsingNetwork((d, *hidden), n_outputs, depth, batch_norm, bias)
-
-    ensemble = Ensemble(build, [seed], X.shape[1], k)
-    head = [f"head.{place}" for place in range(depth)]
-    recorder = EnsembleRecorder(
-        ensemble,
-        {"train": (torch.tensor(X), torch.tensor(y))},
-        measures=(Fit(), LayerCollapse(head[:1], head)),
-        at=LogSpaced(8, last=epochs),
-    )
-    ensemble.fit(
-        X,
-        y,
-        loss="cross_entropy" if loss == "cross_entropy" else half_squared,
-        optimizer="sgd",
-        learning_rate=0.05,
-        momentum=0.9,
-        weight_decay=weight_decay,
-        schedule="cosine",
-        batch_size=128,
-        epochs=epochs,
-        callbacks=[recorder],
-    )
-    return ensemble, recorder
 
 
 def balanced_network(
@@ -111,18 +37,24 @@ def balanced_network(
     X = images.array[chosen].reshape(len(chosen), -1).astype(np.float32)
     X = X / images.array.max()
     X, y = X - X.mean(), images.y[chosen]
-    _, recorder = train(
+    ensemble = collapsing_ensemble(
+        X.shape[1],
+        len(images.classes),
+        (256, 256, 64),
+        [seed],
+        depth=depth,
+        batch_norm=batch_norm,
+        bias=loss == "cross_entropy",
+    )
+    history = train_to_collapse(
+        ensemble,
         X,
         y,
-        (256, 256, 64),
-        depth=depth,
         loss=loss,
         weight_decay=weight_decay,
-        batch_norm=batch_norm,
-        seed=seed,
         epochs=epochs,
+        at=LogSpaced(8, last=epochs),
     )
-    history = recorder.history
     found: dict[str, Any] = {
         "train_accuracy": float(history.curve("accuracy", "train").values[0, -1]),
         "epoch": sorted(set(history.table["epoch"].to_list())),
@@ -145,16 +77,11 @@ def imbalanced_network(
 ) -> dict[str, Any]:
     """C6: how the norms of means and rows go with the number of examples of a class."""
     X, y = imbalanced_images(source, sizes, seed)
-    ensemble, recorder = train(
-        X,
-        y,
-        (256, 64),
-        depth=depth,
-        loss="squared",
-        weight_decay=weight_decay,
-        batch_norm=batch_norm,
-        seed=seed,
-        epochs=epochs,
+    ensemble = collapsing_ensemble(
+        X.shape[1], len(sizes), (256, 64), [seed], depth=depth, batch_norm=batch_norm
+    )
+    history = train_to_collapse(
+        ensemble, X, y, weight_decay=weight_decay, epochs=epochs, at=LogSpaced(8, last=epochs)
     )
     network = ensemble.member(0)
     assert isinstance(network, CollapsingNetwork)
@@ -164,7 +91,7 @@ def imbalanced_network(
     rows = network.head[-1].get_parameter("weight").detach().double().numpy()
     norms = {"mean": np.linalg.norm(means, axis=1), "row": np.linalg.norm(rows, axis=1)}
     found: dict[str, Any] = {
-        "train_accuracy": float(recorder.history.curve("accuracy", "train").values[0, -1]),
+        "train_accuracy": float(history.curve("accuracy", "train").values[0, -1]),
         "mean_norms": norms["mean"],
         "row_norms": norms["row"],
         "mean_cosine": largest_cosine(means),

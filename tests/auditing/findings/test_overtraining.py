@@ -5,14 +5,9 @@ import pytest
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotApplicable
-from overparam.auditing.findings.overtraining import (
-    MOST_ROWS,
-    RATIO,
-    WORTH,
-    overtraining,
-    stopping_times,
-)
+from overparam.auditing.findings.overtraining import RATIO, WORTH, overtraining, stopping_times
 from overparam.auditing.net_cells import SplitKey, fitted_rows
+from overparam.auditing.random_readouts import MOST_ROWS
 from overparam.auditing.treatments.early_stopping import early_stopping
 from overparam.data.loading import load
 from overparam.evidence.verdict import Verdict

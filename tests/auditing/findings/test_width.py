@@ -16,6 +16,9 @@ def test_noise_fitted_by_a_wide_net_is_an_issue(make_context):
     assert answer.headline.startswith("Bigger is worse here: 10,357 parameters lose")
     assert answer.extra["interpolates_at"] is None
     assert any("No width fits every training label" in text for text in answer.details)
+    assert any("are worst with 1 features for each row" in text for text in answer.details)
+    [(_, title, _)] = answer.pictures.values()
+    assert title == "The same question for read-outs of random layers"
 
 
 def test_clear_classes_are_fine_at_any_width(make_context):

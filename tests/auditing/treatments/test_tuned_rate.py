@@ -1,12 +1,14 @@
 """The rate of least held-out loss on the narrow net trains the wide one under muP."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.auditing.known_data import blobs
 
 from overparam.auditing.answers import NotAffordable, NotApplicable
 from overparam.auditing.final_fits import Parts, fit_nets_on
-from overparam.auditing.reading import held_loss
+from overparam.auditing.reading import held_loss, held_targets
 from overparam.auditing.saved_model import load_model, save_model
 from overparam.auditing.treatments.tuned_rate import (
     RATES,
@@ -38,6 +40,23 @@ def test_it_trains_the_wide_net_with_the_narrow_nets_rate(wide):
         f"learning rate {rate:g} (usual 0.001) under muP, found at width 4 of 16: "
         "about 0.9 s of one thread, 1.5 s at full width"
     )
+
+
+def test_the_usual_rate_stays_where_the_best_gains_less_than_its_error(wide):
+    sweep = rate_sweep(wide)
+    usual = RATES.index(wide.recipe.learning_rate)
+    best = RATES.index(transferred_rate(wide))
+    held = sweep.held.copy()
+    held[best] = held[usual]
+    first, second = held_targets(wide)[:2]
+    held[best, :, 0, first] += (
+        0.1  # one row is a little better, another one not quite as much worse
+    )
+    held[best, :, 1, second] -= 0.05
+    wide.memory["rate_sweep"] = replace(sweep, held=held[[usual, best]], values=(1e-3, 3e-3))
+    loss = held_loss(wide, wide.memory["rate_sweep"].held).mean(axis=1)
+    assert loss[1] < loss[0]
+    assert transferred_rate(wide) == 1e-3
 
 
 def test_the_sweep_trains_narrow_nets(wide):

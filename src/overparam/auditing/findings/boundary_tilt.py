@@ -67,7 +67,6 @@ def boundary_tilt(context: Context) -> Answer:
     if not context.classification:
         raise NotApplicable("a regression has no boundary between classes.")
     columns = min(context.splits[0].preprocessor.n_flat / ROWS, 1.0)  # rows span no more
-    context.check_affordable("nets", SECONDS * (1 + 3 * columns))
     [found] = context.cells(
         "nets",
         linear_tilt,
@@ -81,6 +80,7 @@ def boundary_tilt(context: Context) -> Answer:
             }
         ],
         label="tilt of a linear model",
+        estimate=SECONDS * (1 + 3 * columns),
     )
     if "why_not" in found:
         raise NotApplicable(str(found["why_not"]))

@@ -15,11 +15,12 @@ from overparam.auditing.net_cells import views
 from overparam.auditing.recipes import Recipe, features, module_factory
 from overparam.auditing.registry import finding
 from overparam.diagnostics.initialization import InitReport, check_initialization
-from overparam.evidence.intervals import Interval, Statistic
+from overparam.evidence.intervals import t_statistic
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence
 from overparam.report import figures
 
+TINY = 1e-38  # as small as a gradient can be in float32; of a dead net it is 0
 SEEDS = 3
 ROWS = 128
 DECADES = 2.0
@@ -61,17 +62,17 @@ def initialization(context: Context) -> Answer:
     recipe = context.plan.own or context.recipe
     reports = _reports(context, recipe)
     decades = np.array([_decades(report) for report in reports])
-    mean, half = float(decades.mean()), 1.96 * float(decades.std(ddof=1)) / math.sqrt(SEEDS)
+    statistic = t_statistic(decades, "powers of ten between first and last layer's gradient")
+    mean = statistic.value
     table = pl.concat(
         report.table.select("layer", "name", "width", "C_W", "gradient", "gradient_critical")
         .with_columns(seed=pl.lit(seed))
         .with_columns(pl.col("layer").cast(pl.Int64))
         for seed, report in enumerate(reports)
     )
-    interval = Interval(max(mean - half, 0.0), mean + half, method="t over seeds")
     evidence = Evidence(
         table,
-        Statistic(mean, interval, "powers of ten between first and last layer's gradient", SEEDS),
+        statistic,
         more_than(DECADES),
         _figure(table),
     )
@@ -117,7 +118,7 @@ def _reports(context: Context, recipe: Recipe) -> list[InitReport]:
 def _decades(report: InitReport) -> float:
     """Powers of ten, up or down, by which the first layer's gradient leaves a critical net's."""
     first = report.table["gradient"][0] / report.table["gradient_critical"][0]
-    return abs(math.log10(first)) if first > 0 else np.inf
+    return abs(math.log10(max(first, TINY)))
 
 
 def _figure(table: pl.DataFrame) -> dict[str, Any]:

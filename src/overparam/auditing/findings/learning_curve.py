@@ -152,7 +152,7 @@ def _ahead(context: Context, n: np.ndarray, scores: np.ndarray, horizon: np.ndar
             forecast_cell,
             [cell],
             label="spectrum",
-            estimate=context.plan.seconds["forecast"] * context.plan.jobs,
+            estimate=context.plan.seconds["forecast"],
         )
     except NotAffordable as reason:
         return _from_curve(context, n, scores, horizon, f"the kernel {reason}")

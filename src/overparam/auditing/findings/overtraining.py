@@ -12,12 +12,11 @@ from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.comparison import over_splits
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import replicas
-from overparam.auditing.net_cells import SplitKey, at_most, fitted_rows, squared_targets
+from overparam.auditing.net_cells import fitted_rows
+from overparam.auditing.random_readouts import FEWEST_ROWS, MOST_ROWS, readouts
 from overparam.auditing.reading import points
 from overparam.auditing.registry import finding
 from overparam.data.dataset import Dataset
-from overparam.diagnostics.stopping_time import Overtraining
-from overparam.diagnostics.stopping_time import overtraining as predicted_stop
 from overparam.evidence.intervals import t_statistic
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence
@@ -26,9 +25,6 @@ from overparam.report import figures
 WORTH = 0.01
 NO_SIGNAL = 0.99  # of the variance of new targets around their mean: nothing was learnt
 RATIO = 8  # random features a row: as many times over-parameterised as the widest net of the sweep
-MOST_ROWS = 400
-SCORED = 2000
-FEWEST_ROWS = 30
 SEEDS = 3
 SECONDS = 4.0  # of one thread
 PLACES = 60  # of the curve that is drawn
@@ -60,7 +56,6 @@ def overtraining(context: Context) -> Answer:
     What to do: stop early on held-out rows, or use ridge or weight decay: at its best it does what
     stopping does.
     """
-    context.check_affordable("nets", SECONDS)
     if len(fitted_rows(context.dataset, context.split_keys[0], MOST_ROWS)) < FEWEST_ROWS:
         raise NotApplicable("there are too few training rows to tell signal from noise.")
     cell = {
@@ -69,7 +64,9 @@ def overtraining(context: Context) -> Answer:
         "rows": MOST_ROWS,
         "seeds": list(range(SEEDS)),
     }
-    [found] = context.cells("nets", stopping_times, [cell], label="stopping times")
+    [found] = context.cells(
+        "nets", stopping_times, [cell], label="stopping times", estimate=SECONDS
+    )
     saved = found["end"] - found["stopped"]
     statistic = t_statistic(saved, "saved by stopping in time, in variances of the target")
     table = _table(found)
@@ -125,21 +122,7 @@ def stopping_times(
         `predicted_time`, `best_time` (S,); `time`, `measured`, `predicted` (S, T) of the curves;
         `rows`.
     """
-    key = SplitKey(**split)
-    parts = key.of(dataset)
-    train = dataset.view(fitted_rows(dataset, key, rows), parts.train.rows)
-    validation = at_most(parts.validation, SCORED, key.seed)
-    y, held = squared_targets(train), squared_targets(validation)
-    # One scale for all columns: one that hardly varies in these rows must not be blown up.
-    level, spread = train.flat.mean(axis=0), float(train.flat.std()) or 1.0
-    X, Z = ((view.flat - level) / spread for view in (train, validation))
-    found: list[Overtraining] = []
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
-        weights = rng.standard_normal((X.shape[1], RATIO * len(X))) / np.sqrt(X.shape[1])
-        scale = np.sqrt(weights.shape[1])
-        hidden = [np.maximum(rows @ weights, 0) / scale for rows in (X, Z)]
-        found.append(predicted_stop(hidden[0], y, held_out=(hidden[1], held)))
+    found, fitted = readouts(dataset, split, rows, RATIO, seeds)
     chosen = np.linspace(0, len(found[0].times) - 1, PLACES).astype(int)
     return {
         "end": np.array([f.end_mse for f in found]),
@@ -151,7 +134,7 @@ def stopping_times(
         "time": np.stack([f.times[chosen] for f in found]),
         "measured": np.stack([f.held_out_mse[chosen] for f in found]),
         "predicted": np.stack([f.predicted_mse[chosen] for f in found]),
-        "rows": len(X),
+        "rows": fitted,
     }
 
 

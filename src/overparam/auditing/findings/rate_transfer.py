@@ -62,7 +62,6 @@ def rate_transfer(context: Context) -> Answer:
 
     What to do: tune on a narrow net under muP and widen it (`tuned-rate` does), or tune each width.
     """
-    context.check_affordable("nets", SECONDS)
     recipe = context.recipe
     if recipe.width * SCALES[0] < FEWEST:
         raise NotApplicable(f"the baseline net has width {recipe.width}: too narrow to vary.")
@@ -80,6 +79,7 @@ def rate_transfer(context: Context) -> Answer:
             }
         ],
         label="coordinate check",
+        estimate=SECONDS,
     )
     table = pl.DataFrame({name: list(found[name]) for name in COLUMNS})
     own = MUP if recipe.base_width else USUAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from overparam.auditing.answers import Answer
 from overparam.auditing.comparison import Difference, crossed
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import Sweep, width_sweep
+from overparam.auditing.net_cells import fitted_rows
+from overparam.auditing.random_readouts import FEWEST_ROWS, readout_sweep
 from overparam.auditing.reading import (
     gains,
     held_loss,
@@ -26,6 +29,10 @@ from overparam.report import figures
 
 MARGIN = 0.01
 INTERPOLATES = 0.001  # training error below which every label counts as fitted
+READOUT_RATIOS = (0.25, 0.5, 0.8, 1.0, 1.25, 2.0, 4.0, 8.0)
+READOUT_ROWS = 200
+READOUT_SEEDS = 2
+READOUT_SECONDS = 2.0  # of one thread
 REGRESSION_INTERPOLATES = 0.02  # training RMSE over the target's spread
 
 
@@ -33,6 +40,7 @@ REGRESSION_INTERPOLATES = 0.02  # training RMSE over the target's spread
     "OP001",
     "width",
     title="Does a bigger net hurt?",
+    paper="high-dimensional-dynamics",
     order=6,
     thresholds={
         "margin": (
@@ -53,10 +61,15 @@ def width(context: Context) -> Answer:
     Why: classical statistics expects harm beyond the point where the training error reaches zero,
     and near that point the error can indeed peak. Far beyond it, it usually falls again.
 
+    Beside it stands what theory can say exactly: the error of read-outs of random layers, whose
+    peak lies where they have one feature for each row, and which is gone when training stops in
+    time.
+
     What to do: if wider is worse, add weight decay or stop early before making the net smaller.
     If it is not, take the wider net.
     """
     sweep = width_sweep(context)
+    readouts = _readouts(context)
     scores = gains(context, sweep.validation)  # (V, S, n)
     narrower = int(held_loss(context, sweep.held).mean(axis=1)[:-1].argmin())
     loss = crossed(scores[narrower] - scores[-1])
@@ -91,11 +104,64 @@ def width(context: Context) -> Answer:
             f"{context.plan.sweep_rows:,} training rows, {scores.shape[1]} seeds each.",
             _fitting_sentence(sweep, fitted_from),
             _peak(scores, sweep),
+            *([] if readouts is None else [_readout_sentence(readouts)]),
         ],
         caption="Validation and training score over the number of parameters, 95 % intervals.",
+        pictures={} if readouts is None else {"readouts": _readout_picture(readouts)},
         extra={
             "interpolates_at": None if fitted_from is None else int(sweep.parameters[fitted_from])
         },
+    )
+
+
+def _readouts(context: Context) -> dict[str, Any] | None:
+    """Read-outs of random layers over their size, where the budget and the rows allow it."""
+    fitted = len(fitted_rows(context.dataset, context.split_keys[0], READOUT_ROWS))
+    if fitted < FEWEST_ROWS or not context.ledger.affords("nets", READOUT_SECONDS):
+        return None
+    cell = {
+        "dataset": context.dataset,
+        "split": context.split_keys[0].as_dict(),
+        "rows": READOUT_ROWS,
+        "ratios": list(READOUT_RATIOS),
+        "seeds": list(range(READOUT_SEEDS)),
+    }
+    return context.cells("nets", readout_sweep, [cell], label="read-outs of random layers")[0]
+
+
+def _readout_sentence(found: Mapping[str, Any]) -> str:
+    end, best = found["end"].mean(axis=1), found["best"].mean(axis=1)
+    top = int(end.argmax())
+    return (
+        f"Read-outs of random layers on {int(found['rows'])} rows, trained to the end, are worst "
+        f"with {READOUT_RATIOS[top]:g} features for each row (error {end[top]:.3g} of the "
+        f"variance) and have {end[-1]:.3g} with {READOUT_RATIOS[-1]:g}; stopped in time no size "
+        f"is worse than {best.max():.3g}."
+    )
+
+
+def _readout_picture(found: Mapping[str, Any]) -> tuple[dict[str, Any], str, str]:
+    table = [
+        {"features": ratio, "error": float(value), "training": training}
+        for training, name in (("to the end", "end"), ("stopped at its best", "best"))
+        for ratio, value in zip(READOUT_RATIOS, found[name].mean(axis=1), strict=True)
+    ]
+    picture = figures.curve(
+        table,
+        "features",
+        "error",
+        color="training",
+        log_x=True,
+        log_y=True,
+        rules=[(1.0, "one for each row")],
+        x_title="random features for each row (log)",
+        y_title="squared error / variance",
+    )
+    return (
+        picture,
+        "The same question for read-outs of random layers",
+        "Here theory is exact: the error peaks where a model can just fit its rows, because of "
+        "directions that they hardly show; stopping in time does away with it.",
     )
 
 

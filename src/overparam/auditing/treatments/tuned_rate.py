@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from overparam.auditing.answers import NotApplicable
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.context import Context
 from overparam.auditing.measurements import Sweep, cost_of_one, member_sweep, remembered
-from overparam.auditing.reading import held_loss
+from overparam.auditing.reading import held_losses
 from overparam.auditing.registry import treatment
 from overparam.auditing.treatments.single_nets import trained
 
@@ -29,9 +31,10 @@ def tuned_rate(context: Context) -> Candidate:
     """Take the learning rate that is best for a quarter of the width, and train the full width.
 
     The baseline net at a quarter of its width is trained at five learning rates from 0.0001 to
-    0.01, all rates in one stack; the one with the least loss on the held-out tenth is taken. The
-    full net is then trained with it under the maximal update parametrisation (muP), whose base is
-    the narrow net. Under the usual parametrisation the best rate of a wide net is a smaller one.
+    0.01, all rates in one stack; the one with the least loss on the held-out tenth is taken,
+    unless the usual one is within a standard error of it. The full net is then trained with it
+    under the maximal update parametrisation (muP), whose base is the narrow net. Under the usual
+    parametrisation the best rate of a wide net is a smaller one.
     """
     rate = transferred_rate(context)
     recipe, usual = context.recipe, context.recipe.learning_rate
@@ -80,6 +83,16 @@ def rate_sweep(context: Context) -> Sweep:
 
 
 def transferred_rate(context: Context) -> float:
-    """The rate of the sweep with the least loss on the held-out tenth."""
+    """The rate of the sweep with the least loss on the held-out tenth.
+
+    The usual rate stays where the best one gains less than a standard error over the rows.
+    """
     sweep = rate_sweep(context)
-    return float(sweep.values[held_loss(context, sweep.held).mean(axis=1).argmin()])
+    losses = held_losses(context, sweep.held).mean(axis=1)  # (V, n)
+    best = int(losses.mean(axis=1).argmin())
+    if context.recipe.learning_rate in sweep.values:
+        usual = list(sweep.values).index(context.recipe.learning_rate)
+        gain = losses[usual] - losses[best]
+        if gain.mean() <= gain.std() / np.sqrt(len(gain)):
+            best = usual
+    return float(sweep.values[best])

@@ -17,15 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from overparam.diagnostics.attacks.adversarial import check_settings
 from overparam.diagnostics.attacks.attacked_classifier import (
     Bounds,
+    Classifier,
     attacking,
     bounds_for,
     clipped,
+    laid_out,
     logits_of,
     rows_for,
 )
-from overparam.training.attack_steps import NORMS, Norm, over_rows, row_norms, steepest
+from overparam.training.attack_steps import Norm, over_rows, row_norms, steepest
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def boundary_points(
     candidates: int | None = None,
     norm: Norm = "l2",
     bounds: Any = None,
-    batch_size: int = 128,
+    batch_size: int = 256,
 ) -> BoundaryPoints:
     """Find a near point across the boundary of each row's predicted class.
 
@@ -117,12 +120,14 @@ def boundary_points(
     >>> [round(d, 3) for d in found.distance.tolist()], found.crossed_to.tolist()
     ([1.0, 2.0], [0, 1])
     """
-    _check(max_steps, overshoot, bisections, candidates, norm, batch_size)
+    check_settings(norm, 0.0, max_steps=max_steps, batch_size=batch_size)
+    check_search(overshoot, bisections, candidates)
     x = rows_for(module, X)
     box = bounds_for(bounds, x)
     search = Search(max_steps, overshoot, bisections, candidates, norm)
     with attacking(module):
-        found = [search.block(module, rows, box)[0] for rows in x.split(batch_size)]
+        classifier = laid_out(module, x)
+        found = [search.block(classifier, rows, box)[0] for rows in x.split(batch_size)]
     return BoundaryPoints(
         *(
             torch.cat([getattr(each, name) for each in found])
@@ -141,7 +146,7 @@ class Search:
     candidates: int | None
     norm: Norm
 
-    def block(self, module: nn.Module, x: Tensor, box: Bounds) -> tuple[BoundaryPoints, Tensor]:
+    def block(self, module: Classifier, x: Tensor, box: Bounds) -> tuple[BoundaryPoints, Tensor]:
         """Boundary points of rows, and the forward passes (n,) that each of them took."""
         with torch.no_grad():
             first = logits_of(module, x)
@@ -159,7 +164,7 @@ class Search:
         return BoundaryPoints(points, crossed_to, label, distance, crossed), passes
 
     def _walk(
-        self, module: nn.Module, x: Tensor, label: Tensor, rivals: Tensor, box: Bounds
+        self, module: Classifier, x: Tensor, label: Tensor, rivals: Tensor, box: Bounds
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Where each row ends, whether its class changed, and its forward passes."""
         ends, passes = x.clone(), torch.ones_like(label)
@@ -182,7 +187,7 @@ class Search:
         return ends, crossed, passes
 
     def _step(
-        self, module: nn.Module, at: Tensor, label: Tensor, rivals: Tensor
+        self, module: Classifier, at: Tensor, label: Tensor, rivals: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The step to the nearest linearised boundary, and which rows have one."""
         at = at.detach().requires_grad_()
@@ -204,7 +209,7 @@ class Search:
         return steepest(normal, self.norm) * over_rows(least, at), moves
 
     def _bisect(
-        self, module: nn.Module, x: Tensor, ends: Tensor, label: Tensor, box: Bounds
+        self, module: Classifier, x: Tensor, ends: Tensor, label: Tensor, box: Bounds
     ) -> tuple[Tensor, Tensor]:
         """The outer end of the bisected segment from x, and its class."""
         low, high = x.new_zeros(len(x)), x.new_ones(len(x))
@@ -233,25 +238,13 @@ def _rivals(logits: Tensor, label: Tensor, candidates: int | None) -> Tensor:
     return others.topk(most if candidates is None else min(candidates, most), dim=1).indices
 
 
-def _check(
-    max_steps: int,
-    overshoot: float,
-    bisections: int,
-    candidates: int | None,
-    norm: str,
-    batch_size: int,
-) -> None:
-    least = {"max_steps": 1, "bisections": 0, "candidates": 1, "batch_size": 1}
-    given = {
-        "max_steps": max_steps,
-        "bisections": bisections,
-        "candidates": 1 if candidates is None else candidates,
-        "batch_size": batch_size,
-    }
-    for name, value in given.items():
-        if not isinstance(value, int) or value < least[name]:
-            raise ValueError(f"{name} must be an integer >= {least[name]}; got {value!r}.")
+def check_search(overshoot: float, bisections: int, candidates: int | None) -> None:
+    """Errors of the settings that `boundary_points` shares with the attack."""
+    least = {"bisections": (bisections, 0), "candidates": (candidates, 1)}
+    for name, (value, lowest) in least.items():
+        if (name, value) != ("candidates", None) and not (
+            isinstance(value, int) and value >= lowest
+        ):
+            raise ValueError(f"{name} must be an integer >= {lowest}; got {value!r}.")
     if not overshoot >= 0:
         raise ValueError(f"overshoot must be a number >= 0; got {overshoot!r}.")
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {NORMS}; got {norm!r}.")
