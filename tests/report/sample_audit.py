@@ -131,7 +131,7 @@ def classification() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         "budget": {
             "seconds": 300,
             "used": 251.7,
-            "shares": {"facts": 0.25, "nets": 0.45, "treatments": 0.15, "reserve": 0.15},
+            "shares": {"baselines": 58.6, "nets": 61.6, "treatments": 42.1, "reserve": 30.0},
         },
         "references": [
             {
