@@ -84,8 +84,8 @@ WITHIN = 4.0  # C9: the optimum is an order of magnitude
 def layer_to_layer_equations(scale: Scale) -> dict[str, Evidence]:
     """Recursions from layer to layer give the kernel and the tangent kernel of real nets.
 
-    They are of infinite width. With 500 nets the corrections, of order depth over width, show: after
-    30 layers of width 512 those of swish (tangent kernel) and tanh (kernel) are beyond 3 %.
+    They are of infinite width. With 500 nets the corrections, of order depth over width, show:
+    after 30 layers of width 512 those of swish (tangent kernel) and tanh (kernel) are beyond 3 %.
     """
     width, layers, nets = scale.pick(smoke=(32, 6, 4), quick=(256, 15, 20), full=(512, 30, 100))
     shown = (5, layers)
