@@ -11,13 +11,18 @@ from overparam.diagnostics.calibration_error import (
 )
 from overparam.diagnostics.collapse_metrics import ClassMoments, Collapse, neural_collapse
 from overparam.diagnostics.collapse_tracking import CollapseTracker, LayerCollapse
+from overparam.diagnostics.data_diet import DataDiet
 from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
+from overparam.diagnostics.example_scores import el2n, l1_error, margin_score
+from overparam.diagnostics.forgetting import ForgettingTracker
+from overparam.diagnostics.gradient_norms import grand
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
 from overparam.diagnostics.kernel_learning_curve import KernelLearningCurve, predict_learning_curve
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
+from overparam.diagnostics.pruning_curve import PruningCurve
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
 from overparam.diagnostics.run_measures import Fit, Measure
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
@@ -30,9 +35,11 @@ __all__ = [
     "Collapse",
     "CollapseTracker",
     "CoordinateCheck",
+    "DataDiet",
     "EnsembleRecorder",
     "ErrorForecast",
     "Fit",
+    "ForgettingTracker",
     "InitReport",
     "KernelLearningCurve",
     "LayerCollapse",
@@ -40,6 +47,7 @@ __all__ = [
     "MinorityCollapse",
     "Overtraining",
     "PowerLaws",
+    "PruningCurve",
     "Recording",
     "TemperatureScaling",
     "ace",
@@ -49,9 +57,13 @@ __all__ = [
     "classwise_ece",
     "coordinate_check",
     "ece",
+    "el2n",
     "forecast_error",
+    "grand",
     "kl_to_conditional",
+    "l1_error",
     "label_overlap",
+    "margin_score",
     "mce",
     "minority_collapse",
     "neural_collapse",

@@ -6,6 +6,7 @@ from overparam.training.history import History
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
 from overparam.training.run_history import LogSpaced, RunHistory
+from overparam.training.snapshots import Snapshots
 from overparam.training.unconstrained_features import (
     UnconstrainedFit,
     fit_unconstrained_features,
@@ -20,6 +21,7 @@ __all__ = [
     "MixupClassifier",
     "MixupTransform",
     "RunHistory",
+    "Snapshots",
     "UnconstrainedFit",
     "fit_unconstrained_features",
     "layerwise_learning_rates",
