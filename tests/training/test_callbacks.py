@@ -67,3 +67,25 @@ def test_what_a_callback_writes_counts():
     ensemble.fit(X, Y, epochs=3, learning_rate=0.1, callbacks=[Frozen()])
     assert torch.equal(ensemble.state.parameters["layers.0.weight"], first)
     assert ensemble.state.parameters["layers.1.weight"].abs().max() <= 0.1
+
+
+class Seen(Callback):
+    def __init__(self):
+        self.rows, self.hits = [], []
+
+    def after_update(self, stack):
+        self.rows.append(stack.rows.clone())
+        self.hits.append(stack.hits.clone())
+
+
+def test_the_minibatch_and_what_was_right_of_it_are_shown():
+    seen, ensemble = Seen(), small("stacked")
+    before = ensemble.predict_logits(X).argmax(-1) == Y
+    history = ensemble.fit(X, Y, epochs=2, batch_size=10, callbacks=[seen])
+    for member in range(2):
+        epoch = torch.cat([rows[member] for rows in seen.rows[:2]])
+        assert sorted(epoch.tolist()) == list(range(20))
+        rows, hits = seen.rows[0][member], seen.hits[0][member]
+        np.testing.assert_array_equal(hits.numpy(), before[member][rows.numpy()])
+    right = torch.stack(seen.hits[2:]).float().mean((0, 2))
+    np.testing.assert_allclose(right, history.accuracy[:, 1], rtol=1e-6)

@@ -10,8 +10,9 @@ RATES, DECAYS, MOMENTA = (0.1, 0.02, 0.1), (0.0, 0.3, 0.0), (0.9, 0.0, 0.9)
 
 def torchs(name, row, i, factor):
     group = {"params": list(row), "lr": RATES[i] * factor, "weight_decay": DECAYS[i]}
-    if name == "sgd":
-        return torch.optim.SGD([group], momentum=MOMENTA[i])
+    if name in ("sgd", "nesterov"):
+        nesterov = name == "nesterov" and MOMENTA[i] > 0  # without momentum torch refuses
+        return torch.optim.SGD([group], momentum=MOMENTA[i], nesterov=nesterov)
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]([group])
 
 
@@ -22,7 +23,7 @@ def stack(count):
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2], [0, 2]], ids=["different", "equal"])
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])
 def test_each_member_moves_as_under_torchs_optimizer(name, rows):
     nets, state = stack(len(rows))
     gradients = torch.zeros_like(state.vector)
@@ -45,7 +46,7 @@ def test_each_member_moves_as_under_torchs_optimizer(name, rows):
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2], [0, 2]], ids=["different", "equal"])
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])
 def test_a_named_parameter_moves_at_its_own_rate(name, rows):
     """A gradient of ones: the first update is the rate (and the decay), parameter by parameter."""
     nets, state = stack(len(rows))
@@ -86,5 +87,7 @@ def test_members_that_stay_keep_their_averages(name):
 
 
 def test_an_unknown_name_is_named():
-    with pytest.raises(ValueError, match=r"optimizer must be one of \['sgd', 'adam', 'adamw'\]"):
+    with pytest.raises(
+        ValueError, match=r"optimizer must be one of \['sgd', 'nesterov', 'adam', 'adamw'\]"
+    ):
         resolve_optimizer("lion")

@@ -12,8 +12,12 @@ from overparam.diagnostics.calibration_error import (
 from overparam.diagnostics.class_scatter import flattest_direction
 from overparam.diagnostics.collapse_metrics import ClassMoments, Collapse, neural_collapse
 from overparam.diagnostics.collapse_tracking import CollapseTracker, LayerCollapse
+from overparam.diagnostics.data_diet import DataDiet
 from overparam.diagnostics.deviation_angle import Tilt, boundary_tilt
 from overparam.diagnostics.error_forecast import ErrorForecast, forecast_error
+from overparam.diagnostics.example_scores import el2n, l1_error, margin_score
+from overparam.diagnostics.forgetting import ForgettingTracker
+from overparam.diagnostics.gradient_norms import grand
 from overparam.diagnostics.initialization import InitReport, check_initialization
 from overparam.diagnostics.intrinsic_dimension import two_nn_dimension
 from overparam.diagnostics.kernel_calibration_error import skce
@@ -24,6 +28,7 @@ from overparam.diagnostics.linearity import linear_part
 from overparam.diagnostics.local_boundary import LocalTilt, local_tilt
 from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.power_laws import PowerLaws, power_law_exponents
+from overparam.diagnostics.pruning_curve import PruningCurve
 from overparam.diagnostics.recording import EnsembleRecorder, Recording, record
 from overparam.diagnostics.run_measures import Fit, Measure
 from overparam.diagnostics.scoring_rules import brier, kl_to_conditional, nll
@@ -37,9 +42,11 @@ __all__ = [
     "Collapse",
     "CollapseTracker",
     "CoordinateCheck",
+    "DataDiet",
     "EnsembleRecorder",
     "ErrorForecast",
     "Fit",
+    "ForgettingTracker",
     "Grokking",
     "GrokkingWatch",
     "InitReport",
@@ -50,6 +57,7 @@ __all__ = [
     "MinorityCollapse",
     "Overtraining",
     "PowerLaws",
+    "PruningCurve",
     "Recording",
     "RegularizationPath",
     "TemperatureScaling",
@@ -62,13 +70,17 @@ __all__ = [
     "classwise_ece",
     "coordinate_check",
     "ece",
+    "el2n",
     "flattest_direction",
     "forecast_error",
+    "grand",
     "grokking_watch",
     "kl_to_conditional",
+    "l1_error",
     "label_overlap",
     "linear_part",
     "local_tilt",
+    "margin_score",
     "mce",
     "minority_collapse",
     "mirror",

@@ -6,11 +6,9 @@ from overparam.training.history import History
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
 from overparam.training.run_history import LogSpaced, RunHistory
+from overparam.training.snapshots import Snapshots
 from overparam.training.two_layer_relu import TwoLayerReLU
-from overparam.training.unconstrained_features import (
-    UnconstrainedFit,
-    fit_unconstrained_features,
-)
+from overparam.training.unconstrained_features import UnconstrainedFit, fit_unconstrained_features
 
 __all__ = [
     "Callback",
@@ -21,6 +19,7 @@ __all__ = [
     "MixupClassifier",
     "MixupTransform",
     "RunHistory",
+    "Snapshots",
     "TwoLayerReLU",
     "UnconstrainedFit",
     "fit_unconstrained_features",

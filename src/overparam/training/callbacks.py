@@ -25,6 +25,10 @@ class LiveStack:
         Updates and epochs done so far.
     loss : Tensor of shape (G,)
         Loss of the last minibatch.
+    rows : Tensor of shape (G, B), int64
+        Rows of the training data in that minibatch.
+    hits : Tensor of shape (G, B)
+        Whether each was right before the update; NaN where targets are not classes.
     """
 
     members: np.ndarray
@@ -34,6 +38,8 @@ class LiveStack:
     step: int
     epoch: int
     loss: Tensor
+    rows: Tensor
+    hits: Tensor
 
 
 class Callback:

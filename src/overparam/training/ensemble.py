@@ -163,7 +163,7 @@ class Ensemble:
             Integer labels, soft targets (n, k), or numbers. Ignored where `targets` is given.
         loss : {"cross_entropy", "squared", "huber"} or callable
             A callable maps logits (M, B, k) and targets to values (M, B).
-        optimizer : {"adamw", "adam", "sgd"}
+        optimizer : {"adamw", "adam", "sgd", "nesterov"}
         learning_rate, weight_decay, momentum, label_smoothing : float or sequence of M floats
             Momentum is for SGD only; smoothing for cross-entropy only.
         rate_factors : mapping of str to float, optional

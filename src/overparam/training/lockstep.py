@@ -140,6 +140,8 @@ class LockstepGroup:
             step=self._step,
             epoch=self._epochs,
             loss=self._loss_sum[:, 0],
+            rows=self._rows[:, None][:, :0],  # no minibatch yet
+            hits=self._hit_sum[:, :0],
         )
 
     def _epoch(self, steps: int) -> None:
@@ -176,11 +178,12 @@ class LockstepGroup:
         self._loss_sum.add_(losses)
         self._hit_sum.add_(hits)
         if not math.isfinite(float(losses.sum())):
-            losses = self._contain(losses)
+            finite = self._contain(losses)
             if not self._members:
                 return
+            losses, hits, rows = losses[finite], hits[finite], rows[finite]
         if self._recipe.callbacks:
-            self._live.loss = losses.mean(1)
+            self._live.loss, self._live.rows, self._live.hits = losses.mean(1), rows, hits
         for callback in self._recipe.callbacks:
             callback.before_update(self._live)
         self._optimizer.step(self._recipe.schedule(self._step, self._recipe.steps))
@@ -199,13 +202,13 @@ class LockstepGroup:
         return x, targets, weights
 
     def _contain(self, losses: Tensor) -> Tensor:
-        """Freeze the members whose loss is no longer finite; returns the losses of the others."""
+        """Freeze the members whose loss is no longer finite; returns which (G,) go on."""
         finite = torch.isfinite(losses.sum(1)).cpu()
         lost = (~finite).nonzero().flatten().tolist()
         ghosts = self._ghosts()
         self.diverged += [self._members[i] for i in lost if i not in ghosts]
         self._leave(lost)
-        return losses[finite.to(losses.device)]
+        return finite.to(losses.device)
 
     def _ghosts(self) -> list[int]:
         """Positions of members that have stopped but still sit in the stack."""

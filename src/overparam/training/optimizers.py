@@ -1,4 +1,4 @@
-"""SGD with momentum, Adam and AdamW for stacked parameters.
+"""SGD with momentum (heavy-ball or Nesterov's), Adam and AdamW for stacked parameters.
 
 Each member has its own learning rate, weight decay and momentum. PyTorch's fused kernels update
 weights in one pass over memory but take these numbers as scalars: members with equal numbers go
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from overparam.training.stacked_state import StackedState
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
+OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
+_OF_MOMENTUM = ("sgd", "nesterov")
 
 EPS = 1e-8  # torch.optim's default
 
@@ -76,12 +77,12 @@ class StackedOptimizer:
 
     Parameters
     ----------
-    name : {"sgd", "adam", "adamw"}
+    name : {"sgd", "nesterov", "adam", "adamw"}
     state : StackedState
     gradients : Tensor
         A vector of the state's layout.
     numbers : HyperParameters
-        `momentum` is used by SGD only.
+        `momentum` is used by SGD only, of either kind.
     factors : mapping of str to float
         Factor on every member's learning rate for a parameter, by name; 1 for the others.
     betas : (float, float)
@@ -103,7 +104,7 @@ class StackedOptimizer:
         self._steps = 0
         self._clock = torch.zeros((), device=state.vector.device)
         self._numbers = numbers
-        averages = 1 if name == "sgd" else 2
+        averages = 1 if name in _OF_MOMENTUM else 2
         self._averages = [
             StackedState(state.layout, len(state), torch.zeros_like(state.vector), {})
             for _ in range(averages)
@@ -120,7 +121,7 @@ class StackedOptimizer:
         """One update with every learning rate times `factor`."""
         self._clock += 1
         for group in self._groups:
-            if self._name == "sgd":
+            if self._name in _OF_MOMENTUM:
                 self._sgd(group, factor)
             else:
                 self._adam(group, factor)
@@ -161,7 +162,7 @@ class StackedOptimizer:
             weight_decay=group.weight_decay,
             momentum=group.momentum,
             dampening=0.0,
-            nesterov=False,
+            nesterov=self._name == "nesterov" and group.momentum > 0,
             maximize=False,
             is_first_step=self._steps == 0,
         )
