@@ -1,0 +1,56 @@
+"""The rows drawn, the schedule in slices, and what the cells of trained networks give."""
+
+import numpy as np
+import pytest
+import torch
+
+from overparam.studies import data_diet_cells as cells
+from overparam.training.schedules import cosine
+
+
+def test_rows_are_drawn_by_the_seed_and_test_rows_are_others():
+    data, other = cells.images("digits", 200, 0, 100), cells.images("digits", 200, 1, 100)
+    assert data.X.shape == (200, 64)
+    assert data.X_test.shape == (100, 64)
+    assert data.X.mean() == pytest.approx(0, abs=1e-5)
+    assert data.X.std() == pytest.approx(1, abs=1e-5)
+    rows = {row.tobytes() for row in data.X}
+    assert not rows & {row.tobytes() for row in data.X_test}
+    assert not np.array_equal(data.y, other.y)
+
+
+def test_networks_start_with_hes_weights_and_no_biases():
+    net = cells.he((400, 300))(100, 10, 0)
+    weights = [p for p in net.parameters() if p.dim() == 2]
+    biases = [p for p in net.parameters() if p.dim() == 1]
+    for weight in weights[:2]:
+        assert weight.std().item() == pytest.approx(np.sqrt(2 / weight.shape[1]), rel=0.05)
+    assert all((bias == 0).all() for bias in biases)
+
+
+def test_a_slice_of_the_schedule_is_the_schedule():
+    late = cells.slice_of_cosine(2, 5, 7)
+    assert [late(step, 3) for step in range(4)] == [cosine(14 + step, 35) for step in range(4)]
+
+
+def test_training_in_two_slices_is_training_at_once():
+    data = cells.images("digits", 200, 0)
+    whole, halves = (cells.fresh(data, (16,), [3]) for _ in range(2))
+    cells.train(whole, data, 2, length=4)
+    cells.train(halves, data, 1, length=4)
+    cells.train(halves, data, 1, length=4, first=1)
+    assert whole.predict_logits(data.X).shape == (1, 200, 10)
+    # The order of the rows differs; both have learnt about as much.
+    losses = [
+        torch.nn.functional.cross_entropy(
+            torch.tensor(net.predict_logits(data.X)[0]), torch.tensor(data.y)
+        ).item()
+        for net in (whole, halves)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)
+    assert max(losses) < 0.9 * np.log(10)
+
+
+def test_repetitions_share_no_member():
+    seeds = [cells.members_of(seed, 10, stream) for seed in range(3) for stream in range(2)]
+    assert len(set(np.ravel(seeds))) == 60
