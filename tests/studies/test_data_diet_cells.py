@@ -36,9 +36,9 @@ def test_a_slice_of_the_schedule_is_the_schedule():
 def test_training_in_two_slices_is_training_at_once():
     data = cells.images("digits", 200, 0)
     whole, halves = (cells.fresh(data, (16,), [3]) for _ in range(2))
-    cells.train(whole, data, 2, length=4)
-    cells.train(halves, data, 1, length=4)
-    cells.train(halves, data, 1, length=4, first=1)
+    cells.train(whole, data, 20, length=40)
+    cells.train(halves, data, 10, length=40)
+    cells.train(halves, data, 10, length=40, first=10)
     assert whole.predict_logits(data.X).shape == (1, 200, 10)
     # The order of the rows differs; both have learnt about as much.
     losses = [
@@ -47,8 +47,8 @@ def test_training_in_two_slices_is_training_at_once():
         ).item()
         for net in (whole, halves)
     ]
-    assert losses[0] == pytest.approx(losses[1], rel=0.2)
-    assert max(losses) < 0.9 * np.log(10)
+    assert losses[0] == pytest.approx(losses[1], rel=0.3)
+    assert max(losses) < 0.5 * np.log(10)
 
 
 def test_repetitions_share_no_member():

@@ -317,7 +317,7 @@ def small_table(scale: Scale) -> Evidence:
     gap = by_seed_of(table, f"scored@{HALF:g}") - by_seed_of(table, f"random@{HALF:g}")
     full = by_seed_of(table, "scored@1").mean()
     note = (
-        f"All rows: {full:.4f}. Could be left out within one standard error, judged on the same rows: "
+        f"All rows: {full:.4f}. Could be left out within one standard error, chosen on these rows: "
         f"{table['droppable'].to_numpy().mean():.0%}."
     )
     shares = [*kept, 1]
