@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,8 @@ class BytePairs:
 
 def _library() -> Any:
     try:
-        import tokenizers
+        return import_module("tokenizers")
     except ImportError:
         raise UserError(
             "vocabulary needs an extra for byte pairs: pip install 'overparam[text]'."
         ) from None
-    return tokenizers

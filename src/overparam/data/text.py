@@ -54,7 +54,7 @@ def load(
     Returns
     -------
     tokens : ndarray (n,)
-        int64; with `folder` a memory map of the smallest unsigned type that holds them.
+        int64; with `folder` a memory map of the smallest type that holds them.
     alphabet : str or BytePairs
         `alphabet[t]` is the character of token t.
 
@@ -134,13 +134,17 @@ def _stamp(source: str | Path, vocabulary: int | None) -> str:
     """What the tokens depend on, hashed; raises where there is no such text."""
     if source == "python-topics":
         if find_spec("pydoc_data.topics") is None:  # some distributions leave it out
-            raise UserError("source must be installed; got 'python-topics', which this Python lacks.")
-        about = [python_version()]
+            raise UserError(
+                "source must be installed; got 'python-topics', which this Python lacks."
+            )
+        about: list[str | int] = [python_version()]
     else:
         path = GCIDE if source == "gcide" else Path(source)
         if not path.is_file():
             if source == "gcide":
-                raise UserError("source must be installed; got 'gcide': apt-get install dict-gcide.")
+                raise UserError(
+                    "source must be installed; got 'gcide': apt-get install dict-gcide."
+                )
             raise UserError(
                 f"source must be gcide, python-topics or a text file; got {str(source)!r}."
             )
@@ -206,6 +210,12 @@ def _characters(pieces: Iterable[str]) -> str:
     return "".join(sorted([*frequent, REPLACEMENT]))
 
 
+def _smallest(tokens: int) -> np.dtype:
+    """The smallest type for so many tokens that torch can compute with (it lacks uint16)."""
+    kinds = ((256, np.uint8), (2**15, np.int16), (2**31, np.int32))
+    return np.dtype(next(kind for limit, kind in kinds if tokens <= limit))
+
+
 def _mapped(
     source: str | Path, folder: Path, stamp: str, vocabulary: int | None
 ) -> tuple[np.ndarray, Alphabet]:
@@ -214,7 +224,7 @@ def _mapped(
     if not about.exists():  # written last
         folder.mkdir(parents=True, exist_ok=True)
         alphabet = _alphabet(source, vocabulary)
-        dtype = np.min_scalar_type(len(alphabet) - 1)
+        dtype = _smallest(len(alphabet))
         part = folder / f"{name}.{os.getpid()}.part"
         with part.open("wb") as file:
             for piece in _pieces(source):
