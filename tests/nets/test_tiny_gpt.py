@@ -1,6 +1,7 @@
 """TinyGPT: its size, its start, causality, stacked and cached passes, its roles under muP."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -93,10 +94,7 @@ def test_a_cache_changes_nothing(cuts):
     nets = [TinyGPT(VOCAB, 64, seed=s).double() for s in range(2)]
     state, x = stacked(nets), tokens(2, 5, 20)
     cache = KeyValueCache(2, 64)
-    parts = [
-        nets[0].stacked_forward(state, x[:, :, a:b], cache=cache)
-        for a, b in zip(cuts, cuts[1:], strict=False)
-    ]
+    parts = [nets[0].stacked_forward(state, x[:, :, a:b], cache=cache) for a, b in pairwise(cuts)]
     torch.testing.assert_close(torch.cat(parts, 2), nets[0].stacked_forward(state, x))
 
 

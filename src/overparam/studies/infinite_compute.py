@@ -12,6 +12,7 @@ A recipe's seeds are models that differ in initial weights and data order. Ensem
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,16 +25,17 @@ from overparam.evidence.regions import at_least, less_than, more_than
 from overparam.evidence.scale import Scale
 from overparam.evidence.seed_tables import by_seed, seed_means, worst_interval
 from overparam.evidence.verdict import Evidence, judged
-from overparam.report.figures import curve, forest
+from overparam.report.figures import forest
 from overparam.studies.infinite_compute_cells import ensemble_losses, student
 from overparam.studies.infinite_compute_members import models
+from overparam.studies.infinite_compute_pictures import loss_curve, member_curve, over_members
 from overparam.studies.infinite_compute_subsets import (
     difference,
     mean_over_subsets,
     pseudo_values,
 )
 from overparam.studies.study import Study
-from overparam.theory.scaling import bootstrap, data_efficiency, fit_power_law
+from overparam.theory.scaling import PowerLaw, bootstrap, data_efficiency, fit_power_law
 
 study = Study("infinite-compute")
 
@@ -112,7 +114,7 @@ def larger_is_better_after_tuning(scale: Scale) -> dict[str, Evidence]:
     table = trained(scale, [one for d in widths for one in recipes([d], [TUNED[d]], [many])])
     table = table.with_columns(parameters=pl.col("d").replace_strict(PARAMETERS))
     losses = by_seed(table, "loss", "d")
-    law = bootstrap([PARAMETERS[d] for d in widths], losses.T)
+    law = bootstrap([PARAMETERS[d] for d in widths], list(losses.T))
     ends = law.interval()
     note = (
         f"Asymptote {law.law.asymptote:.3f}, 95 % of resampled seeds {ends.low:.3f} to "
@@ -218,12 +220,14 @@ def members_want_less_regularisation(scale: Scale) -> dict[str, Evidence]:
 
 @study.claim("C6", minutes={"quick": 1.2, "full": 6})
 def both_together_save_data(scale: Scale) -> dict[str, Evidence]:
-    """Larger members and more of them go lowest; the usual recipe needs over 1.5 times the data."""
-    n, pair, widths = len(scale.seeds), 2, [32, 64, 128]
+    """Fewer but larger members go lowest, and the usual recipe needs over 1.5 times the data."""
+    n, pair, widths = max(3, len(scale.seeds)), 2, [32, 64, 128]
     _, many = epochs(scale)
     surface = {d: ensembles(scale, n, [d], [TUNED[d]], [many])["loss"][0] for d in widths}
     large = pseudo_values(lambda i: mean_over_subsets(surface[128], pair, i), n)
-    small = pseudo_values(lambda i: mean_over_subsets(surface[64], n - 1, i), n)
+    small_ones = ensembles(scale, size(scale), [64], [TUNED[64]], [many])["loss"][0]
+    together = size(scale) - 1
+    small = pseudo_values(lambda i: mean_over_subsets(small_ones, together, i), together + 1)
     sizes = [
         factor * text(scale)["characters"]
         for factor in scale.pick(smoke=(1, 2, 4), quick=(0.5, 1, 2), full=(1, 2, 4))
@@ -231,7 +235,7 @@ def both_together_save_data(scale: Scale) -> dict[str, Evidence]:
     used = text(scale)["characters"]
     usual = standard_over_data(scale, [int(size) for size in sizes])
     losses = by_seed(usual, "loss", "characters")
-    with_pair = [mean_over_subsets(surface[128], pair, i) for i in range(n)]
+    with_pair = [mean_over_subsets(surface[128], pair, i) for i in range(len(losses))]
     multiple = np.array(
         [
             data_efficiency(reached, fit(sizes, one), used)
@@ -250,7 +254,7 @@ def both_together_save_data(scale: Scale) -> dict[str, Evidence]:
         f"{mean_over_subsets(surface[128], pair):.3f}. {joint_asymptote(surface)}"
     )
     parts = {
-        f"{n - 1} of width 64 - 2 of width 128": (lower, more_than(0), ""),
+        f"{together} of width 64 - {pair} of width 128": (lower, more_than(0), ""),
         "data multiple, over seeds": (times, more_than(1), note),
         "data multiple, of the means": (
             exact_statistic(whole, "times the data"),
@@ -283,7 +287,8 @@ def a_student_keeps_the_gain(scale: Scale) -> dict[str, Evidence]:
         (single - taught[0]["loss"].to_numpy()) / (single - together), "share of the gain kept"
     )
     note = (
-        f"Mean single {single:.3f}, ensemble of {len(teachers)} {together:.3f}. {said(taught[0])}"
+        f"Mean single {single:.3f}, ensemble of {len(teachers)} {together:.3f}, students "
+        f"{listed(taught[0]['loss'])}."
     )
     found = [
         one.with_columns(model=pl.lit(f"student of {len(group)}"))
@@ -292,7 +297,10 @@ def a_student_keeps_the_gain(scale: Scale) -> dict[str, Evidence]:
     if len(groups) > 1:
         alone = trained(scale, recipes([64], [1.0], [4 * few]))
         found.append(alone.with_columns(model=pl.lit("real text alone, as many steps")))
-        note += f" Taught by one: {said(taught[1])} Real text alone for as long: {said(alone)}"
+        note += (
+            f" Taught by one member: {listed(taught[1]['loss'])}. Real text alone for as long: "
+            f"{listed(alone['loss'])}."
+        )
     table = pl.concat(found, how="diagonal")
     picture = forest(
         seed_means(table, "loss", ["model"]),
@@ -303,7 +311,9 @@ def a_student_keeps_the_gain(scale: Scale) -> dict[str, Evidence]:
         reference=together,
         x_title="nats a character (line: the ensemble)",
     )
-    return judged(table, picture, {"student of 4": (kept, more_than(KEPT), note)})
+    return judged(
+        table, picture, {f"student of {len(teachers)} keeps": (kept, more_than(KEPT), note)}
+    )
 
 
 @study.claim("C8", minutes={"quick": 0.1, "full": 0.1})
@@ -341,7 +351,7 @@ def text(scale: Scale) -> dict[str, Any]:
 
 def epochs(scale: Scale) -> list[int]:
     """The usual recipe's best number of epochs, and the regularised one's."""
-    return scale.pick(smoke=[2, 4], quick=[16, 32], full=[16, 32])
+    return scale.pick(smoke=[1, 2], quick=[16, 32], full=[16, 32])
 
 
 def size(scale: Scale) -> int:
@@ -414,10 +424,8 @@ def best_of(table: pl.DataFrame, column: str) -> Any:
     return means.sort("loss")[column][0]
 
 
-def fit(sizes: Sequence[float], losses: np.ndarray) -> Any:
+def fit(sizes: Sequence[float], losses: Any) -> PowerLaw:
     """The law in the number of characters: three of them, which identify no asymptote."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fit_power_law(sizes, losses)
@@ -437,46 +445,12 @@ def joint_asymptote(surface: dict[int, Sequence[float]]) -> str:
     )
 
 
-def over_members(losses: dict[str, Sequence[float]]) -> pl.DataFrame:
-    """Mean loss over all ensembles of K models, a row for each K and name."""
-    return pl.DataFrame(
-        [
-            {"models": name, "K": k, "loss": mean_over_subsets(found, k)}
-            for name, found in losses.items()
-            for k in range(1, (len(found) + 1).bit_length())
-        ]
-    )
-
-
-def member_curve(table: pl.DataFrame) -> dict[str, Any]:
-    """Loss against the number of members, a line for each name."""
-    return curve(table, "K", "loss", color="models", x_title="members", y_title="nats a character")
-
-
-def loss_curve(
-    table: pl.DataFrame, x: str, names: Sequence[str], *, y: str = "loss", log_x: bool = False
-) -> dict[str, Any]:
-    """Mean loss with its interval over seeds, a line for each name (one a row of the table)."""
-    named = table.with_columns(model=pl.Series(list(names))).sort("model", x)
-    return curve(
-        seed_means(named, y, ["model", x]),
-        x,
-        y,
-        color="model",
-        low="low",
-        high="high",
-        log_x=log_x,
-        x_title=x.replace("_", " "),
-        y_title="nats a character",
-    )
-
-
 def said(table: pl.DataFrame) -> str:
     """Mean losses of a table's recipes, in a sentence."""
-    keys = [name for name in ("d", "weight_decay", "epochs") if name in table.columns]
-    keys = keys or ["seed"]
-    means = table.group_by(keys, maintain_order=True).agg(pl.col("loss").mean())
-    return "Mean loss " + listed(means["loss"]) + "."
+    means = table.group_by("d", "weight_decay", "epochs", maintain_order=True).agg(
+        pl.col("loss").mean()
+    )
+    return f"Mean losses {listed(means['loss'])}."
 
 
 def listed(numbers: Any) -> str:
