@@ -53,7 +53,7 @@ def test_a_run_that_diverged_is_never_chosen():
         lambda at: math.nan if at["rate"] > 2 else -at["rate"], {"rate": 3}, {"rate": [1, 2, 3, 4]}
     )
     assert found.configuration == {"rate": 2}
-    assert dict((at["rate"], v) for at, v in found.neighbours) == {1: -1, 3: math.inf}
+    assert {at["rate"]: v for at, v in found.neighbours} == {1: -1, 3: math.inf}
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,5 @@ def test_losses_are_means_over_seeds():
     rows = [(epochs, seed, 2.0 + 0.1 * seed) for epochs in (16, 32) for seed in (0, 1)]
     table = pl.DataFrame(rows, schema=["epochs", "seed", "loss"], orient="row")
     drawn = loss_curve(table, "epochs", ["width 64"] * 4)
-    (values,) = (
-        [found["values"] for found in drawn["datasets"].values()]
-        if ("datasets" in drawn and isinstance(next(iter(drawn["datasets"].values())), dict))
-        else [next(iter(drawn["datasets"].values()))]
-    )
+    values = next(iter(drawn["datasets"].values()))
     assert sorted(round(row["y"], 6) for row in values) == [2.05, 2.05]

@@ -38,7 +38,7 @@ def noisy(seed=0, repeats=6, noise=0.01):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_is_the_least_squares_fit_over_log_A_log_alpha_and_E(seed):
+def test_it_is_the_least_squares_fit_of_all_three_numbers(seed):
     x, loss = noisy(seed)
 
     def residual(p):
@@ -91,7 +91,9 @@ def test_seeds_may_differ_in_number_and_wide_ones_give_wide_intervals():
     x = [1, 2, 4, 8]
 
     def width(noise):
-        losses = [2 + 1 / k + noise * rng.standard_normal(n) for k, n in zip(x, (3, 5, 4, 9))]
+        losses = [
+            2 + 1 / k + noise * rng.standard_normal(n) for k, n in zip(x, (3, 5, 4, 9), strict=True)
+        ]
         ends = bootstrap(x, losses).interval()
         return ends.high - ends.low
 

@@ -98,7 +98,7 @@ def test_targets_that_do_not_fit_lie_in_a_file_and_change_nothing(teacher, monke
 def test_a_student_keeps_most_of_an_ensembles_gain():
     X, y = rows(80)
     test, labels = rows(4000, seed=5)
-    recipe = {"learning_rate": 0.01, "epochs": 60, "batch_size": 16}
+    recipe = {"learning_rate": 0.01, "epochs": 200, "batch_size": 16}
     teacher = Ensemble(factory, range(8), 4, 3)
     teacher.fit(X, y, **recipe)
     members = [LogitEnsemble(teacher.member(i)).loss(test, labels) for i in range(8)]
