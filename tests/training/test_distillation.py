@@ -105,7 +105,7 @@ def test_a_student_keeps_most_of_an_ensembles_gain():
     together = LogitEnsemble(teacher).loss(test, labels)
     unlabelled = rows(400, seed=6)[0]
     student = distill(
-        teacher, factory, (X, y), 0.9, synthetic=unlabelled, seeds=(20, 21, 22), **recipe
+        teacher, factory, (X, None), synthetic=unlabelled, seeds=(20, 21, 22), **recipe
     )
     alone = [LogitEnsemble(student.member(i)).loss(test, labels) for i in range(3)]
     kept = (np.mean(members) - np.mean(alone)) / (np.mean(members) - together)
