@@ -84,6 +84,9 @@ def test_few_points_and_straight_lines_identify_no_asymptote():
         fit_power_law(x, np.full(4, 2.0))
     vague = bootstrap(x, [[2.5, 2.7], [2.4, 2.6], [2.45, 2.55], [2.4, 2.6]])
     assert not vague.identified
+    sure = [[3.0, 3.001], [2.5, 2.501], [2.4, 2.401]]
+    assert not bootstrap([1, 2, 4], sure).identified  # whatever the seeds agree on
+    assert bootstrap([1, 2, 4, 8], [*sure, [2.38, 2.381]]).identified
 
 
 def test_seeds_may_differ_in_number_and_wide_ones_give_wide_intervals():

@@ -67,11 +67,14 @@ class Bootstrap:
         One a resample, as arrays (resamples,).
     spread : float
         Largest minus smallest mean loss.
+    points : int
+        Distinct x.
     """
 
     law: PowerLaw
     draws: PowerLaw
     spread: float
+    points: int
 
     def interval(self, name: str = "asymptote", level: float = 0.95) -> Interval:
         """Percentile interval of "A", "alpha" or "asymptote"."""
@@ -80,9 +83,12 @@ class Bootstrap:
 
     @property
     def identified(self) -> bool:
-        """Whether the asymptote's interval is narrower than the range of the losses."""
+        """Whether the asymptote's interval is narrower than the range of the losses.
+
+        Never by three points: a law goes through any that fall and flatten, right or wrong.
+        """
         found = self.interval()
-        return found.high - found.low < self.spread
+        return self.points > 3 and found.high - found.low < self.spread
 
 
 def fit_power_law(x: Any, loss: Any) -> PowerLaw:
@@ -163,7 +169,7 @@ def bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `identified` tells
         law = fit_power_law(places, means)
-    return Bootstrap(law, draws, float(np.ptp(means)))
+    return Bootstrap(law, draws, float(np.ptp(means)), len(np.unique(places)))
 
 
 def data_efficiency(loss: Any, law: PowerLaw, used: float = 1.0) -> np.ndarray:
