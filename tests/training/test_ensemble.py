@@ -421,3 +421,42 @@ def test_mistakes_in_construction_are_named(arguments, text):
 def test_history_before_fit_says_what_to_do():
     with pytest.raises(AttributeError, match="history exists after fit"):
         _ = small([0]).history
+
+
+class LastToken(nn.Module):
+    """Logits (B, k) of texts (B, T), by their last token."""
+
+    takes_tokens = True
+
+    def __init__(self, k):
+        super().__init__()
+        self.table = nn.Embedding(k, k)
+
+    def forward(self, x):
+        return self.table(x[:, -1].long())
+
+
+def test_modules_on_tokens_get_integers_whatever_the_plan():
+    X = np.random.default_rng(0).integers(0, 4, (64, 5)).astype(np.uint8)
+    y = (X[:, -1].astype(int) + 1) % 4
+    found = {}
+    for plan in ("stacked", "loop"):
+        ensemble = Ensemble(lambda T, k, seed: LastToken(k), range(3), 5, 4, plan=plan)
+        ensemble.fit(X, y, learning_rate=0.1, epochs=30, batch_size=16)
+        found[plan] = ensemble.predict_logits(X)
+        assert (found[plan].argmax(-1) == y).all()
+    np.testing.assert_allclose(found["stacked"], found["loop"], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decayed": "some"}, "decayed must be 'all' or 'matrices'; got 'some'"),
+        ({"betas": (0.9, 1.0)}, r"betas must be two numbers in \[0, 1\); got \(0.9, 1.0\)"),
+        ({"learning_rate": 0.03, "weight_decay": 34.0}, "below 1 for optimizer='adamw'"),
+    ],
+)
+def test_recipes_that_are_none_are_refused(options, message):
+    ensemble = Ensemble(lambda d, k, seed: nn.Linear(d, k), [0], 3, 2)
+    with pytest.raises(ValueError, match=message):
+        ensemble.fit(np.zeros((4, 3)), np.zeros(4, int), steps=1, **options)

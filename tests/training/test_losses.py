@@ -71,3 +71,47 @@ def test_soft_targets_count_by_their_largest_class_and_numbers_not_at_all():
     assert correct(logits, torch.tensor([[1, 1]])).tolist() == [[1.0, 0.0]]
     assert correct(logits, torch.tensor([[[0.4, 0.6], [0.9, 0.1]]])).tolist() == [[1.0, 1.0]]
     assert correct(logits[..., :1], torch.zeros(1, 2, 1)).isnan().all()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "squared"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_row_with_logits_at_several_places_has_their_mean(name, soft):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 5, 70, generator=generator, dtype=torch.float64)
+    if soft or name == "squared":
+        targets = torch.softmax(torch.randn(logits.shape, generator=generator).double(), -1)
+    else:
+        targets = torch.randint(70, (2, 3, 5), generator=generator)
+    values, slopes, hits = resolve_loss(name)(logits, targets, None)
+    assert values.shape == hits.shape == (2, 3)
+    for place in range(5):
+        alone = resolve_loss(name)(logits[:, :, place], targets[:, :, place], None)
+        torch.testing.assert_close(slopes[:, :, place], alone.slopes / 5)
+        values = values - alone.values / 5
+        hits = hits - alone.hits.double() / 5
+    torch.testing.assert_close(values, torch.zeros_like(values), atol=1e-12, rtol=0)
+    torch.testing.assert_close(hits, torch.zeros_like(hits), atol=1e-12, rtol=0)
+
+
+def test_many_classes_take_the_other_layout_and_the_same_values():
+    logits = torch.randn(2, 7, 100, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(14).view(2, 7)
+    values, slopes, _ = resolve_loss("cross_entropy")(logits, targets, None)
+    leaf = logits.clone().requires_grad_()
+    peer = torch.nn.functional.cross_entropy(
+        leaf.flatten(0, 1), targets.flatten(), reduction="none"
+    )
+    peer.sum().backward()
+    torch.testing.assert_close(values.flatten(), peer.detach())
+    torch.testing.assert_close(slopes, leaf.grad)
+
+
+def test_a_loss_of_ones_own_may_have_targets_of_another_shape():
+    def loss(logits, targets):
+        return (logits * targets[..., :2] + targets[..., 2:]).sum(-1)
+
+    logits, targets = torch.ones(1, 3, 2), torch.full((1, 3, 4), 2.0)
+    values, slopes, hits = resolve_loss(loss)(logits, targets, None)
+    assert values.tolist() == [[8.0] * 3]
+    assert torch.equal(slopes, targets[..., :2])
+    assert hits.isnan().all()

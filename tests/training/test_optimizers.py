@@ -2,7 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from overparam.training.optimizers import HyperParameters, StackedOptimizer, resolve_optimizer
+from overparam.training.optimizers import (
+    HyperParameters,
+    StackedOptimizer,
+    check_decay,
+    resolve_optimizer,
+)
 from overparam.training.stacked_state import StackedState
 
 RATES, DECAYS, MOMENTA = (0.1, 0.02, 0.1), (0.0, 0.3, 0.0), (0.9, 0.0, 0.9)
@@ -91,3 +96,31 @@ def test_an_unknown_name_is_named():
         ValueError, match=r"optimizer must be one of \['sgd', 'nesterov', 'adam', 'adamw'\]"
     ):
         resolve_optimizer("lion")
+
+
+@pytest.mark.parametrize("decayed", ["all", "matrices"])
+def test_without_gradients_matrices_shrink_by_the_rates_alone(decayed):
+    module = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
+    nn.init.normal_(module[1].weight)
+    state = StackedState.from_modules([module], torch.device("cpu"), torch.float64)
+    before = {name: value.clone() for name, value in state.parameters.items()}
+    numbers = HyperParameters((3e-3,), (30.0,), (0.0,))
+    optimizer = StackedOptimizer(
+        "adamw", state, torch.zeros_like(state.vector), numbers, decayed=decayed
+    )
+    factors, shrunk = (1.0, 0.7, 0.2), 1.0
+    for factor in factors:
+        optimizer.step(factor)
+        shrunk *= 1 - 3e-3 * factor * 30.0
+    for name, value in state.parameters.items():
+        kept = 1.0 if decayed == "matrices" and value.dim() == 2 else shrunk
+        torch.testing.assert_close(value, kept * before[name])
+
+
+def test_a_decay_that_turns_weights_around_is_refused():
+    check_decay("adamw", [3e-2, 1e-3], [10.0, 30.0])
+    check_decay("sgd", [1.0], [2.0])
+    with pytest.raises(ValueError, match=r"learning_rate \* weight_decay must be below 1.*got 1.2"):
+        check_decay("adamw", [3e-2], [40.0])
+    with pytest.raises(ValueError, match=r"got 1\.2"):
+        check_decay("adamw", [3e-2], [10.0], factor=4.0)

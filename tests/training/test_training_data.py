@@ -100,3 +100,49 @@ def test_mistakes_are_named(call, text):
 def test_large_finite_features_pass():
     X = np.full((4, 2), 3e38, dtype=np.float32)  # their sum overflows, they do not
     assert as_features(X, "X", CPU, torch.float32).shape == (4, 2)
+
+
+def tokens_in(X):
+    return as_features(X, "X", torch.device("cpu"), torch.float32, tokens=True)
+
+
+def test_tokens_stay_the_integers_that_they_are_and_are_not_copied():
+    X = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    found = tokens_in(X)
+    assert found.dtype == torch.uint8
+    X[0, 0] = 9
+    assert found[0, 0] == 9
+    with pytest.raises(ValueError, match="X must hold tokens, which are integers; got"):
+        tokens_in(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "per_member"), [((5,), False), ((2, 5), True), ((5, 4), False), ((2, 5, 4), True)]
+)
+def test_labels_may_stand_at_every_place_of_a_row(shape, per_member):
+    y = np.arange(np.prod(shape)).reshape(shape) % 3
+    device = torch.device("cpu")
+    found = as_targets(y, "y", 5, 2, 3, "cross_entropy", device, torch.float32, (4,))
+    assert found.per_member == per_member
+    rows = torch.tensor([[1, 2], [0, 4]])
+    taken = found.at(torch.arange(2), rows)
+    for member in range(2):
+        own = y[member] if per_member else y
+        np.testing.assert_array_equal(taken[member], own[rows[member]])
+    assert taken.dtype == torch.int64
+
+
+def test_labels_at_other_places_are_named():
+    with pytest.raises(ValueError, match=r"or one a token, \(5, 4\); got \(5, 3\)"):
+        as_targets(
+            np.zeros((5, 3), int), "y", 5, 2, 3, "cross_entropy", torch.device("cpu"),
+            torch.float32, (4,),
+        )  # fmt: skip
+
+
+def test_targets_of_a_function_may_have_any_shape():
+    args = ("y", 5, 2, 3, lambda z, t: z.sum(-1), torch.device("cpu"), torch.float32)
+    assert not as_targets(np.zeros((5, 6)), *args).per_member
+    assert as_targets(np.zeros((2, 5, 6)), *args).per_member
+    with pytest.raises(ValueError, match=r"y must have shape \(5, 3\)"):
+        as_targets(np.zeros((4, 6)), *args)

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from overparam.theory.scaling import search_exponent
+
 EXPONENTS = (0.05, 1.5)
+GRIDS = ((0.025, 29), (0.001, 25))  # spacing, points to either side
 TOWARDS_HALF = 0.1  # weight of the usual rate against relative errors
 
 
@@ -30,9 +33,9 @@ class PowerLaw:
 def fit_power_law(n: Any, error: Any) -> PowerLaw:
     """Least squares on the relative error; floor and amplitude >= 0, exponent in [0.05, 1.5].
 
-    Floor and amplitude are linear given the exponent: they are solved for each of a grid of
-    exponents, then of a finer one around the best. Three parameters on few points: the exponent is
-    drawn gently towards 1/2, the usual rate, which a curve of five well-measured points overrules.
+    The form of `theory.scaling.fit_power_law` for errors of a learning curve. Three parameters on
+    few points: the exponent is drawn gently towards 1/2, the usual rate, which a curve of five
+    well-measured points overrules.
 
     Parameters
     ----------
@@ -51,37 +54,10 @@ def fit_power_law(n: Any, error: Any) -> PowerLaw:
     # Where nearly all rows are right, a few of them decide: errors count as at least a twentieth of
     # the largest.
     scale = np.maximum(error, 0.05 * error.max(axis=-1, keepdims=True)).clip(1e-9)
-    top = n / n[-1]
-    best = np.full((*error.shape[:-1], 1), 0.775)
-    for spacing, half in ((0.025, 29), (0.001, 25)):
-        grid = np.clip(best + spacing * np.arange(-half, half + 1), *EXPONENTS)
-        floor, at_top, cost = floor_and_amplitude(top, error, scale, grid)
-        cost += (TOWARDS_HALF * (grid - 0.5)) ** 2
-        place = cost.argmin(axis=-1)[..., None]
-        best = np.take_along_axis(grid, place, axis=-1)
-    floor, at_top = (np.take_along_axis(v, place, axis=-1)[..., 0] for v in (floor, at_top))
-    exponent = best[..., 0]
+    floor, at_top, exponent = search_exponent(
+        n / n[-1], error, scale, GRIDS, EXPONENTS, lambda e: (TOWARDS_HALF * (e - 0.5)) ** 2
+    )
     return PowerLaw(floor[()], (at_top * n[-1] ** exponent)[()], exponent[()])
-
-
-def floor_and_amplitude(
-    n: np.ndarray, error: np.ndarray, scale: np.ndarray, exponents: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Best curves of given exponents (..., e): floor and amplitude, both >= 0, and cost.
-
-    Weighted least squares: `scale` (..., sizes) is what an error of 1 weighs.
-    """
-    w = 1 / scale[..., None, :] ** 2
-    e = error[..., None, :]
-    shape = n ** -exponents[..., None]
-    one, x, xx = w.sum(axis=-1), (w * shape).sum(axis=-1), (w * shape**2).sum(axis=-1)
-    y, xy = (w * e).sum(axis=-1), (w * shape * e).sum(axis=-1)
-    slope = np.clip((one * xy - x * y) / (one * xx - x * x), 0, None)
-    floor = (y - slope * x) / one
-    slope = np.where(floor < 0, xy / xx, slope)
-    floor = np.clip(floor, 0, None)
-    residual = (floor[..., None] + slope[..., None] * shape - e) ** 2 * w
-    return floor, slope, residual.sum(axis=-1)
 
 
 def resampled_curves(errors: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:

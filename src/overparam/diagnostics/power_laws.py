@@ -18,8 +18,8 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import stdtrit
 
-from overparam.diagnostics.power_law_curve import floor_and_amplitude
 from overparam.evidence.intervals import Interval
+from overparam.theory.scaling import asymptote_and_amplitude
 
 SIZES = 5  # per order of rows: n/16 to n/2 in doublings
 ORDERS = 8
@@ -147,5 +147,5 @@ def _one_order(
 
 def _floor(sizes: np.ndarray, errors: np.ndarray) -> float:
     """The floor of errors = floor + c sizes^-exponent, by relative least squares."""
-    floor, _, cost = floor_and_amplitude(sizes / sizes[-1], errors, errors, EXPONENTS)
+    floor, _, cost = asymptote_and_amplitude(sizes / sizes[-1], errors, errors, EXPONENTS)
     return float(floor[cost.argmin()])

@@ -1,7 +1,7 @@
 """Predictions that need no training: one module an idea."""
 
 from overparam.kernels.dual import classify_activation
-from overparam.theory import collapse, eigenframework, learning_dynamics
+from overparam.theory import collapse, eigenframework, learning_dynamics, scaling
 from overparam.theory.class_overlap import overlap_bound
 from overparam.theory.depth_to_width import optimal_aspect_ratio
 from overparam.theory.four_point_vertex import residual_vertex, vertex_slope
@@ -23,6 +23,7 @@ __all__ = [
     "overlap_bound",
     "residual_vertex",
     "sample_preactivations",
+    "scaling",
     "signal_propagation",
     "vertex_slope",
 ]

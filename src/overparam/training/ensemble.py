@@ -22,7 +22,12 @@ from overparam.training.lockstep import BatchTransform, LockstepGroup, Recipe
 from overparam.training.losses import resolve_loss
 from overparam.training.member_generators import stream_seed
 from overparam.training.minibatches import MinibatchStream
-from overparam.training.optimizers import HyperParameters, resolve_optimizer
+from overparam.training.optimizers import (
+    Decayed,
+    HyperParameters,
+    check_decay,
+    resolve_optimizer,
+)
 from overparam.training.schedules import Schedule, resolve_schedule
 from overparam.training.stacked_state import StackedState
 from overparam.training.training_data import (
@@ -52,13 +57,15 @@ class Ensemble:
     seeds : sequence of int
         One seed >= 0 a member.
     n_features, n_outputs : int
-        Handed to the factory; `n_outputs` is the number of classes, or of numbers to predict.
+        Handed to the factory; `n_outputs` is the number of classes, or of numbers to predict. (Of
+        a text model: tokens in a row, and tokens in the vocabulary.)
     plan : {"auto", "stacked", "loop"}
         All members in one program, or one after the other; see `training.execution_plan`.
     device : torch.device or str, optional
         Where to train; None is the CPU.
     dtype : torch.dtype
-        Of parameters and features.
+        Of parameters and features. A module with an attribute `takes_tokens = True` gets its
+        features as the integers that they are.
 
     Attributes
     ----------
@@ -105,6 +112,7 @@ class Ensemble:
         self.dtype = dtype
         self._factory = module_factory
         self._example = self._build(self.seeds[0])
+        self._tokens = bool(getattr(self._example, "takes_tokens", False))
         modules = (self._build(seed) for seed in self.seeds)
         self._state = StackedState.from_modules(modules, self.device, dtype)
         self.diverged = np.zeros(len(self.seeds), dtype=bool)
@@ -138,6 +146,8 @@ class Ensemble:
         momentum: float | Sequence[float] = 0.9,
         label_smoothing: float | Sequence[float] = 0.0,
         rate_factors: Mapping[str, float] | None = None,
+        betas: tuple[float, float] = (0.9, 0.999),
+        decayed: Decayed = "all",
         batch_transform: BatchTransform | None = None,
         batch_size: int = 128,
         epochs: int | None = None,
@@ -158,9 +168,10 @@ class Ensemble:
         Parameters
         ----------
         X : array of shape (n, ...)
-            Features, finite.
+            Features, finite; tokens (n, T) for a module that takes them.
         y : array of shape (n,) or (n, k)
-            Integer labels, soft targets (n, k), or numbers. Ignored where `targets` is given.
+            Integer labels, soft targets (n, k), or numbers; of tokens also one label each (n, T),
+            or soft targets (n, T, k). Ignored where `targets` is given.
         loss : {"cross_entropy", "squared", "huber"} or callable
             A callable maps logits (M, B, k) and targets to values (M, B).
         optimizer : {"adamw", "adam", "sgd", "nesterov"}
@@ -170,6 +181,10 @@ class Ensemble:
             Factor >= 0 on every member's learning rate for a parameter, by its name in the module
             (such as `nets.parametrization.maximal_update_factors_` gives); what is not named keeps
             its rate. As in the parameter groups of `torch.optim`, AdamW's decay is scaled too.
+        betas : (float, float)
+            Decay rates of Adam's two averages.
+        decayed : {"all", "matrices"}
+            Which parameters weight decay acts on: "matrices" leaves out biases and gains.
         batch_transform : callable, optional
             `(x, targets, generators) -> (x, targets)` on each minibatch: x (M, B, ...), targets
             (M, B, k) (labels arrive one-hot), and one CPU generator a member, to draw from it
@@ -225,6 +240,10 @@ class Ensemble:
             raise ValueError("patience must come with validation=(X, y); got no validation data.")
         train = self._examples(X, y if targets is None else targets, weights, loss, "")
         self._shape = train.x.shape[1:]
+        if decayed not in ("all", "matrices"):
+            raise ValueError(f"decayed must be 'all' or 'matrices'; got {decayed!r}.")
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be two numbers in [0, 1); got {betas!r}.")
         held_out = None
         if validation is not None:
             rows, labels, shares = (*validation, None)[:3]
@@ -252,7 +271,11 @@ class Ensemble:
             patience=patience,
             batch_transform=batch_transform,
             callbacks=tuple(callbacks),
+            betas=betas,
+            decayed=decayed,
         )
+        numbers, factors = recipe.numbers, (1.0, *recipe.rate_factors.values())
+        check_decay(optimizer, numbers.learning_rate, numbers.weight_decay, max(factors))
         supports = self._supports(train, minibatches)
         start = time.perf_counter()
         with _threads(threads):
@@ -275,21 +298,27 @@ class Ensemble:
         Returns
         -------
         ndarray of shape (M, n, k)
-            With the best weights where early stopping was used.
+            With the best weights where early stopping was used. (M, n, T, k) where the module has
+            logits at each of T tokens.
         """
-        x = as_features(X, "X", self.device, self.dtype, self._shape)
+        shape = None if self._tokens else self._shape
+        x = as_features(X, "X", self.device, self.dtype, shape, tokens=self._tokens)
         groups = [list(range(len(self)))]
         if self._plan(1) == "loop":
             groups = [[i] for i in groups[0]]
-        out = np.empty((len(self), len(x), self.n_outputs), dtype=_numpy_dtype(self.dtype))
+        out: np.ndarray | None = None
         for rows in groups:
             state = self._state if len(rows) == len(self) else self._state.take(rows)
             program = build_program(self._module(rows), state, None)
-            size = block or rows_at_once(state, x[0].numel())
+            size = block or rows_at_once(state, x)
             for first in range(0, len(x), size):
                 part = x[first : first + size]
                 stacked = part.expand(len(rows), *([-1] * part.dim()))
-                out[rows, first : first + size] = program.logits(stacked).cpu().numpy()
+                logits = program.logits(stacked).cpu().numpy()
+                if out is None:
+                    out = np.empty((len(self), len(x), *logits.shape[2:]), logits.dtype)
+                out[rows, first : first + size] = logits
+        assert out is not None
         return out
 
     def member(self, i: int) -> nn.Module:
@@ -304,6 +333,8 @@ class Ensemble:
         return module.to(self.device, self.dtype)
 
     def _plan(self, batch_size: int) -> Literal["stacked", "loop"]:
+        if self._tokens and self._shape is not None:
+            batch_size *= self._shape.numel()  # every token passes through every matrix
         return choose_plan(self.plan, self._example, len(self), batch_size, self.device)
 
     def _module(self, members: list[int]) -> nn.Module:
@@ -312,11 +343,14 @@ class Ensemble:
 
     def _examples(self, X: Any, y: Any, weights: Any, loss: Any, prefix: str) -> Examples:
         shape = self._shape if prefix else None
-        x = as_features(X, f"{prefix}X", self.device, self.dtype, shape)
+        tokens = self._tokens
+        x = as_features(X, f"{prefix}X", self.device, self.dtype, shape, tokens=tokens)
         n, members = len(x), len(self)
+        places = tuple(x.shape[1:]) if tokens else ()
+        named = (f"{prefix}y", n, members, self.n_outputs, loss, self.device, self.dtype)
         return Examples(
             x,
-            as_targets(y, f"{prefix}y", n, members, self.n_outputs, loss, self.device, self.dtype),
+            as_targets(y, *named, places),
             as_weights(weights, f"{prefix}weights", n, members, self.device, self.dtype),
         )
 
@@ -412,7 +446,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _numpy_dtype(dtype: torch.dtype) -> np.dtype:
-    return torch.empty(0, dtype=dtype).numpy().dtype

@@ -60,10 +60,15 @@ def build_program(
     return Differentiated(_vmapped_forward(module), state, gradients)
 
 
-def rows_at_once(state: StackedState, row_size: int) -> int:
-    """Rows that all members may take at once in evaluation, some tens of megabytes a layer."""
-    widths = (s.numel() // s[-1] for s in state.layout.shapes.values() if s)
-    return min(1024, max(16, _LAYER_NUMBERS // (max(row_size, *widths) * len(state))))
+def rows_at_once(state: StackedState, x: Tensor) -> int:
+    """Rows of x (n, ...) that all members may take at once in evaluation.
+
+    Some tens of megabytes a layer; of tokens every one has a layer's width.
+    """
+    width = max(s.numel() // s[-1] for s in state.layout.shapes.values() if s)
+    row = x[0].numel()
+    size = max(row, width) if x.is_floating_point() else row * width
+    return min(1024, max(16, _LAYER_NUMBERS // (size * len(state))))
 
 
 class HandWritten:

@@ -20,7 +20,7 @@ from overparam.training.history import History
 from overparam.training.losses import Loss
 from overparam.training.member_generators import member_generator
 from overparam.training.minibatches import MinibatchStream, draw_block
-from overparam.training.optimizers import HyperParameters, StackedOptimizer
+from overparam.training.optimizers import Decayed, HyperParameters, StackedOptimizer
 from overparam.training.schedules import Schedule
 from overparam.training.stacked_state import StackedState
 from overparam.training.training_data import Examples
@@ -45,6 +45,8 @@ class Recipe:
     patience: int | None
     batch_transform: BatchTransform | None
     callbacks: Sequence[Callback]
+    betas: tuple[float, float] = (0.9, 0.999)
+    decayed: Decayed = "all"
 
 
 class LockstepGroup:
@@ -108,6 +110,8 @@ class LockstepGroup:
             self._gradients,
             recipe.numbers.take(members),
             recipe.rate_factors,
+            recipe.betas,
+            recipe.decayed,
         )
         self._stopping = (
             EarlyStopping(self._state, recipe.patience) if recipe.patience is not None else None
@@ -170,7 +174,8 @@ class LockstepGroup:
             nonlocal losses, hits
             losses, slopes, hits = self._recipe.loss(logits, targets, self._smoothing)
             if weights is not None:
-                losses, slopes = losses * weights, slopes * weights.unsqueeze(-1)
+                each = weights.view(*weights.shape, *[1] * (slopes.dim() - 2))
+                losses, slopes = losses * weights, slopes * each
             return slopes.mul_(1.0 / rows.shape[1])
 
         masks = None if self._masks is None else self._masks.draw(rows.shape[1], self._gradients)
@@ -224,7 +229,7 @@ class LockstepGroup:
         means = (self._sums.mean(2) / steps).double().cpu().numpy()[:, awake]
         history.loss[members, epoch], history.accuracy[members, epoch] = means
         if self._validation is not None:
-            block = rows_at_once(self._state, self._validation.x[0].numel())
+            block = rows_at_once(self._state, self._validation.x)
             losses, accuracies = evaluate(
                 self._program, self._validation, self._rows, self._recipe.loss, block
             )

@@ -7,7 +7,8 @@ backward pass needs nothing else of a loss:
     squared         mean_j (z_j - t_j)^2      slope  2 (z - t) / k
     Huber           mean_j h(z_j - t_j)       slope  clip(z - t, -1, 1) / k
 
-Label smoothing by s replaces t by (1 - s) t + s / k.
+Label smoothing by s replaces t by (1 - s) t + s / k. Where a row has logits at several places, as
+a text has after each token, its value is the mean over them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Scores(NamedTuple):
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Scores]
 
+_CLASSES_LAST = 64  # classes from which a softmax over those of one example is the faster one
+
 
 def correct(logits: Tensor, targets: Tensor) -> Tensor:
     """Whether (M, B) no class has a larger logit than the label; NaN without classes.
@@ -64,7 +67,10 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: Tensor | None = No
     """
     # Classes before examples: the softmax then runs over whole vectors of examples, which is five
     # times as fast as over the few classes of one example.
-    log_p = torch.log_softmax(logits.transpose(1, 2), 1)
+    if logits.shape[-1] < _CLASSES_LAST:
+        log_p = torch.log_softmax(logits.transpose(1, 2), 1)
+    else:
+        log_p = torch.log_softmax(logits, 2).transpose(1, 2)
     slopes = log_p.exp()
     if targets.is_floating_point():
         t = targets.transpose(1, 2)
@@ -115,13 +121,34 @@ def resolve_loss(loss: str | Callable[[Tensor, Tensor], Tensor]) -> Loss:
         If the name is unknown.
     """
     if callable(loss):
-        return _differentiated(loss)
+        return _over_places(_differentiated(loss))
     if loss not in LOSSES:
         raise ValueError(
             f"loss must be one of {sorted(LOSSES)} or a function of (logits, targets); "
             f"got {loss!r}."
         )
-    return LOSSES[loss]
+    return _over_places(LOSSES[loss])
+
+
+def _over_places(loss: Loss) -> Loss:
+    """The loss for logits (M, B, ..., k) too: a row's value is the mean over its places."""
+
+    def mean_over_places(
+        logits: Tensor, targets: Tensor, smoothing: Tensor | None = None
+    ) -> Scores:
+        if logits.dim() == 3:
+            return loss(logits, targets, smoothing)
+        last = logits.dim() - 2
+        values, slopes, hits = loss(logits.flatten(1, -2), targets.flatten(1, last), smoothing)
+        rows = logits.shape[:2]
+        places = logits.shape[2:-1].numel()
+        return Scores(
+            values.view(*rows, places).mean(-1),
+            slopes.reshape(logits.shape) / places,
+            hits.view(*rows, places).to(values.dtype).mean(-1),
+        )
+
+    return mean_over_places
 
 
 def _differentiated(function: Callable[[Tensor, Tensor], Tensor]) -> Loss:
@@ -130,6 +157,8 @@ def _differentiated(function: Callable[[Tensor, Tensor], Tensor]) -> Loss:
             leaf = logits.detach().requires_grad_()
             values = function(leaf, targets)
             slopes = torch.autograd.grad(values.sum(), leaf)[0]
+        if targets.is_floating_point() and targets.shape != logits.shape:  # no distribution
+            return Scores(values.detach(), slopes, torch.full_like(values, float("nan")))
         return Scores(values.detach(), slopes, correct(logits, targets))
 
     return loss

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from overparam.training.stacked_state import StackedState
 
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
 _OF_MOMENTUM = ("sgd", "nesterov")
+Decayed = Literal["all", "matrices"]
 
 EPS = 1e-8  # torch.optim's default
 
@@ -35,6 +37,24 @@ def resolve_optimizer(optimizer: str) -> str:
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer must be one of {list(OPTIMIZERS)}; got {optimizer!r}.")
     return optimizer
+
+
+def check_decay(
+    optimizer: str, rates: Sequence[float], decays: Sequence[float], factor: float = 1.0
+) -> None:
+    """Check that no update of AdamW turns a weight's sign by its decay alone.
+
+    Raises
+    ------
+    ValueError
+        If a rate (times the largest `factor`) times its decay is 1 or more.
+    """
+    worst = max(rate * factor * decay for rate, decay in zip(rates, decays, strict=True))
+    if optimizer == "adamw" and worst >= 1:
+        raise ValueError(
+            "learning_rate * weight_decay must be below 1 for optimizer='adamw', which multiplies "
+            f"weights by 1 minus it; got {worst:g}."
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,8 @@ class StackedOptimizer:
         Factor on every member's learning rate for a parameter, by name; 1 for the others.
     betas : (float, float)
         Decay rates of Adam's two averages, for all members.
+    decayed : {"all", "matrices"}
+        Which parameters weight decay acts on: those of two dimensions or more are matrices.
     """
 
     def __init__(
@@ -97,10 +119,12 @@ class StackedOptimizer:
         numbers: HyperParameters,
         factors: Mapping[str, float] | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
+        decayed: Decayed = "all",
     ) -> None:
         self._name = name
         self._factors = dict(factors or {})
         self._betas = betas
+        self._decayed = decayed
         self._steps = 0
         self._clock = torch.zeros((), device=state.vector.device)
         self._numbers = numbers
@@ -134,14 +158,15 @@ class StackedOptimizer:
             zip(numbers.learning_rate, numbers.weight_decay, numbers.momentum, strict=True)
         ):
             together.setdefault(key, []).append(row)
-        named: dict[float, list[str]] = {}
-        for name in state.parameters:
-            named.setdefault(self._factors.get(name, 1.0), []).append(name)
+        named: dict[tuple[float, bool], list[str]] = {}
+        for name, shape in state.layout.shapes.items():
+            decays = self._decayed == "all" or len(shape) > 1
+            named.setdefault((self._factors.get(name, 1.0), decays), []).append(name)
         slopes = StackedState(state.layout, len(state), gradients, {})
         stacks = [state, slopes, *self._averages]
         self._groups = []
         for (rate, decay, momentum), rows in together.items():
-            for factor, names in named.items():
+            for (factor, decays), names in named.items():
                 if len(together) == len(named) == 1:
                     lists = [[stack.vector] for stack in stacks]
                 elif len(together) == 1:
@@ -151,7 +176,8 @@ class StackedOptimizer:
                         [stack.parameters[name][row] for name in names for row in rows]
                         for stack in stacks
                     ]
-                self._groups.append(_Group(rate * factor, decay, momentum, *lists))
+                own = decay if decays else 0.0
+                self._groups.append(_Group(rate * factor, own, momentum, *lists))
 
     def _sgd(self, group: _Group, factor: float) -> None:
         torch._fused_sgd_(

@@ -17,7 +17,8 @@ class Targets:
     Attributes
     ----------
     values : Tensor
-        Labels int64 (n,) or (M, n); or numbers (n, k) or (M, n, k).
+        Labels, integers (n,) or (M, n); or numbers (n, k) or (M, n, k). With `places` where a row
+        has several labels, as a text has, there are as many axes more before the k.
     per_member : bool
         Whether `values` has a leading member axis.
     """
@@ -31,14 +32,16 @@ class Targets:
         return not self.values.is_floating_point()
 
     def at(self, members: Tensor, rows: Tensor) -> Tensor:
-        """Targets (G, B[, k]) of `members` (G,) at their `rows` (G, B)."""
+        """Targets (G, B[, k]) of `members` (G,) at their `rows` (G, B); labels as int64."""
         if self.per_member:
-            return self.values[members[:, None], rows]
-        return self.values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+            found = self.values[members[:, None], rows]
+        else:
+            found = self.values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        return found.long() if self.labels else found
 
     def one_hot(self, n_outputs: int, dtype: torch.dtype) -> Targets:
         """The labels as distributions over `n_outputs` classes."""
-        coded = torch.nn.functional.one_hot(self.values, n_outputs).to(dtype)
+        coded = torch.nn.functional.one_hot(self.values.long(), n_outputs).to(dtype)
         return Targets(coded, self.per_member)
 
 
@@ -52,23 +55,35 @@ class Examples:
 
 
 def as_features(
-    X: Any, name: str, device: torch.device, dtype: torch.dtype, shape: torch.Size | None = None
+    X: Any,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    shape: torch.Size | None = None,
+    *,
+    tokens: bool = False,
 ) -> Tensor:
-    """Features (n, ...) as a finite tensor.
+    """Features (n, ...) as a finite tensor; `tokens` stay the integers that they are.
+
+    Tokens on a CPU are not copied: they may be a view of a file that is larger than the memory.
 
     Raises
     ------
     ValueError
         If X has no rows, fewer than two dimensions, another row shape than `shape`, or entries
-        that are NaN or infinite.
+        that are NaN or infinite, or not integers where tokens are wanted.
     """
-    x = torch.as_tensor(X if isinstance(X, Tensor) else np.ascontiguousarray(X))
+    x = X if isinstance(X, Tensor) else torch.as_tensor(X if tokens else np.ascontiguousarray(X))
     if x.dim() < 2 or len(x) == 0:
         raise ValueError(f"{name} must have shape (n, ...) with n >= 1; got {tuple(x.shape)}.")
     if shape is not None and x.shape[1:] != shape:
         raise ValueError(
             f"{name} must have rows of shape {tuple(shape)}, as in fit; got {tuple(x.shape[1:])}."
         )
+    if tokens:
+        if x.is_floating_point() or x.dtype == torch.bool:
+            raise ValueError(f"{name} must hold tokens, which are integers; got {x.dtype}.")
+        return x.to(device)
     x = x.to(device, dtype)
     # A sum overflows or turns NaN with any bad entry; the exact look is taken only then.
     if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
@@ -86,29 +101,39 @@ def as_targets(
     loss: Any,
     device: torch.device,
     dtype: torch.dtype,
+    places: tuple[int, ...] = (),
 ) -> Targets:
     """Labels (n,) or (M, n) where they are integers; else numbers, soft targets included.
 
     Integer labels under a loss of numbers ("squared", "huber") become one-hot vectors when there
-    are several outputs.
+    are several outputs. With `places` a row has one label for each, (n, *places), or one for all.
+    Targets of a loss that is a function may be numbers of any shape (n, ...) or (M, n, ...).
 
     Raises
     ------
     ValueError
         If lengths do not fit, labels are outside 0 .. n_outputs - 1, or numbers are not finite.
     """
-    t = torch.as_tensor(y if isinstance(y, Tensor) else np.ascontiguousarray(y)).to(device)
+    t = torch.as_tensor(y if isinstance(y, Tensor) or places else np.ascontiguousarray(y))
+    t = t.to(device)
     numeric_loss = loss in ("squared", "huber")
     if not t.is_floating_point() and not (numeric_loss and n_outputs == 1):
-        targets = _as_labels(t.long(), name, n, members, n_outputs)
+        targets = _as_labels(t, name, n, members, n_outputs, places)
         return targets.one_hot(n_outputs, dtype) if numeric_loss else targets
-    return _as_numbers(t.to(dtype), name, n, members, n_outputs, loss)
+    return _as_numbers(t.to(dtype), name, n, members, n_outputs, loss, places)
 
 
-def _as_labels(t: Tensor, name: str, n: int, members: int, n_outputs: int) -> Targets:
-    if t.shape not in ((n,), (members, n)):
+def _as_labels(
+    t: Tensor, name: str, n: int, members: int, n_outputs: int, places: tuple[int, ...]
+) -> Targets:
+    if places and t.shape in ((n, *places), (members, n, *places)):
+        per_member = t.dim() > 1 + len(places)
+    elif t.shape in ((n,), (members, n)):
+        per_member = t.dim() == 2
+    else:
+        each = f", or one a token, ({n}, {places[0]})" if places else ""
         raise ValueError(
-            f"{name} must have one label per row, shape ({n},) or ({members}, {n}); "
+            f"{name} must have one label per row, shape ({n},) or ({members}, {n}){each}; "
             f"got {tuple(t.shape)}."
         )
     low, high = int(t.min()), int(t.max())
@@ -117,10 +142,12 @@ def _as_labels(t: Tensor, name: str, n: int, members: int, n_outputs: int) -> Ta
             f"{name} must have labels in 0 .. {n_outputs - 1} for n_outputs={n_outputs}; "
             f"got {low if low < 0 else high}."
         )
-    return Targets(t, per_member=t.dim() == 2)
+    return Targets(t, per_member)
 
 
-def _as_numbers(t: Tensor, name: str, n: int, members: int, k: int, loss: Any) -> Targets:
+def _as_numbers(
+    t: Tensor, name: str, n: int, members: int, k: int, loss: Any, places: tuple[int, ...]
+) -> Targets:
     if loss == "cross_entropy" and t.shape in ((n,), (members, n)):
         raise ValueError(
             f"{name} must be integer labels or soft targets (n, {k}) for loss='cross_entropy'; "
@@ -128,13 +155,16 @@ def _as_numbers(t: Tensor, name: str, n: int, members: int, k: int, loss: Any) -
         )
     if k == 1 and t.shape in ((n,), (members, n)):
         t = t.unsqueeze(-1)
-    if t.shape not in ((n, k), (members, n, k)):
+    shared, own = [(n, k), (n, *places, k)], [(members, n, k), (members, n, *places, k)]
+    if t.shape not in (*shared, *own) and not (
+        callable(loss) and (len(t) == n or t.shape[:2] == (members, n))
+    ):
         raise ValueError(
             f"{name} must have shape ({n}, {k}) or ({members}, {n}, {k}); got {tuple(t.shape)}."
         )
-    if not torch.isfinite(t).all():
+    if not torch.isfinite(t.sum()) and not torch.isfinite(t).all():
         raise ValueError(f"{name} must be finite; got NaN or infinity.")
-    return Targets(t, per_member=t.dim() == 3)
+    return Targets(t, per_member=t.shape in own or (t.shape not in shared and len(t) != n))
 
 
 def as_weights(
