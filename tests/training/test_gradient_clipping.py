@@ -1,16 +1,33 @@
 """Each member's gradient is clipped by its own norm, as PyTorch does it for one network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from overparam.training.callbacks import LiveStack
+from overparam.training.ensemble import Ensemble
 from overparam.training.gradient_clipping import ClipGradients
 
 
-def stack_of(gradients):
-    members = np.arange(len(next(iter(gradients.values()))))
-    return LiveStack(members, {}, gradients, {}, 0, 0, torch.zeros(len(members)))
+class Recorded(ClipGradients):
+    """Clips what it is shown in place of the gradients of a run."""
+
+    def __init__(self, max_norm, shown):
+        super().__init__(max_norm)
+        self.shown = shown
+
+    def before_update(self, stack):
+        super().before_update(replace(stack, gradients=self.shown))
+
+
+def clip(gradients, max_norm=1.0):
+    """Clip gradients (members, ...) inside a step of an ensemble of as many members."""
+    members = len(next(iter(gradients.values())))
+    ensemble = Ensemble(lambda d, k, seed: nn.Linear(d, k), range(members), 2, 2, plan="stacked")
+    callback = Recorded(max_norm, gradients)
+    ensemble.fit(np.zeros((4, 2)), np.zeros(4, int), steps=1, callbacks=[callback])
 
 
 @pytest.mark.parametrize("members", [1, 3])
@@ -30,7 +47,7 @@ def test_members_are_clipped_alone(members):
         torch.nn.utils.clip_grad_norm_(alone, 1.0)
         expected.append([p.grad for p in alone])
     small = gradients["a"][-2].clone() if members > 1 else None
-    ClipGradients(1.0).before_update(stack_of(gradients))
+    clip(gradients)
     for i in range(members):
         for found, wanted in zip(gradients.values(), expected[i], strict=True):
             torch.testing.assert_close(found[i], wanted, rtol=1e-5, atol=1e-7)
@@ -40,7 +57,7 @@ def test_members_are_clipped_alone(members):
 
 def test_a_gradient_of_zero_stays():
     gradients = {"a": torch.zeros(2, 3)}
-    ClipGradients().before_update(stack_of(gradients))
+    clip(gradients)
     assert torch.equal(gradients["a"], torch.zeros(2, 3))
 
 
