@@ -50,6 +50,7 @@ def test_the_report_keeps_its_contract(name, request):
     assert len(by_id["learning-curve"]["forecast"]) == 3
     assert 0 <= by_id["label-noise"]["share"] <= 1
     drawn = {f["figure"] for f in document["findings"] if f["figure"]}
+    drawn |= {name for f in document["findings"] for name in f.get("pictures", [])}
     assert set(document["figures"]) == {"baselines", "treatments", *drawn}
     for part in ("report.html", "rows.csv", "plan.json", "model/model.json"):
         assert (result.folder / part).is_file()

@@ -217,7 +217,7 @@ def test_a_table_of_numbers_serves_a_model_of_a_matrix():
 
 
 @pytest.mark.slow
-def test_a_million_rows_load_and_split_in_time_and_memory(tmp_path):
+def test_a_million_rows_load_and_split_within_memory(tmp_path):
     import subprocess
     import sys
 
@@ -229,13 +229,10 @@ def test_a_million_rows_load_and_split_in_time_and_memory(tmp_path):
     table = pl.DataFrame({**numbers, **words, **text, "y": rng.choice(["a", "b"], n)})
     table.write_csv(tmp_path / "big.csv")
     code = f"""
-import resource, time
+import resource
 from overparam.data.loading import load
-start = time.perf_counter()
 split = load({str(tmp_path / "big.csv")!r}, "y").split(0)
 assert len(split.train) == 600_000
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, kilobytes = map(float, ran.stdout.split())
-    assert seconds < 30
-    assert kilobytes < 4e6
+    assert float(ran.stdout) < 4e6  # kilobytes
