@@ -41,9 +41,10 @@ def test_a_budget_that_is_spent_leaves_parts_out_and_still_recommends(make_conte
     _, result = finished(context, tmp_path)
     outcomes = {f["id"]: f["outcome"] for f in result.report["findings"]}
     assert outcomes.pop("initialization") != "not_run"  # it trains nothing
-    assert set(outcomes.values()) == {"not_run", "not_applicable"}
-    assert outcomes.pop("boundary-tilt") == "not_applicable"  # shapes tell before any seconds
-    assert set(outcomes.values()) == {"not_run"}
+    # What shapes rule out is told before any second is spent.
+    ruled_out = {name for name, outcome in outcomes.items() if outcome == "not_applicable"}
+    assert len(ruled_out) <= 1
+    assert {outcomes[name] for name in outcomes.keys() - ruled_out} == {"not_run"}
     assert all("budget" in entry["reason"] for entry in result.report["not_run"])
     assert result.recommendation["name"] in context.baselines
     assert result.failed == []
