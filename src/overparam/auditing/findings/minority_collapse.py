@@ -110,7 +110,7 @@ def minority_collapse_finding(context: Context) -> Answer:
             "dies earlier.",
             _recall_sentence(found, names, chosen),
         ],
-        caption="Mean output on the own label of the smallest and the largest class over weight "
+        caption="Mean output on the own label of the smallest and largest class (rows) over weight "
         "decay, measured, and by the law.",
         pictures={
             "layers": (
@@ -262,7 +262,7 @@ def _by_decay(
     for which, k in ends.items():
         measured = found["outputs"][:, :, k].mean(axis=1)
         law = np.clip(1 - np.sqrt(told.threshold / sizes[k]) * np.array(DECAYS) / chosen, 0, None)
-        title = f"{which} class, {names[k]} ({sizes[k]} rows)"
+        title = f"{which}, {names[k]} ({sizes[k]})"
         for part, values in ((title, measured), (f"{which}, by the law", law)):
             rows += [
                 {"weight decay": decay, "output": float(value), "class": part}
