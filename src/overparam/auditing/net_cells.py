@@ -110,6 +110,15 @@ def squared_targets(view: View) -> np.ndarray:
     return np.eye(len(classes))[view.y] if classes else view.y.astype(float)[:, None]
 
 
+def on_one_scale(fitted: View, *others: View) -> list[np.ndarray]:
+    """Flat features (n, d) of views, about the fitted columns' means and by one spread for all.
+
+    A column that hardly varies in the fitted rows is not blown up.
+    """
+    level, spread = fitted.flat.mean(axis=0), float(fitted.flat.std()) or 1.0
+    return [(view.flat - level) / spread for view in (fitted, *others)]
+
+
 def views(dataset: Dataset, key: SplitKey, rows: int) -> tuple[View, View, View]:
     """The fitted (at most `rows`), held-out and validation rows of a split, prepared alike."""
     parts = key.of(dataset)

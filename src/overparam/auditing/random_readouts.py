@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from overparam.auditing.net_cells import SplitKey, at_most, fitted_rows, squared_targets
+from overparam.auditing.net_cells import (
+    SplitKey,
+    at_most,
+    fitted_rows,
+    on_one_scale,
+    squared_targets,
+)
 from overparam.data.dataset import Dataset
 from overparam.diagnostics.stopping_time import Overtraining, overtraining
 
@@ -34,9 +40,7 @@ def readouts(
     train = dataset.view(fitted_rows(dataset, key, rows), parts.train.rows)
     validation = at_most(parts.validation, scored, key.seed)
     y, held = squared_targets(train), squared_targets(validation)
-    # One scale for all columns: one that hardly varies in these rows must not be blown up.
-    level, spread = train.flat.mean(axis=0), float(train.flat.std()) or 1.0
-    X, Z = ((view.flat - level) / spread for view in (train, validation))
+    X, Z = on_one_scale(train, validation)
     found = []
     for seed in seeds:
         rng = np.random.default_rng(seed)

@@ -75,8 +75,8 @@ class _FitPass:
         outputs = outputs.flatten(1) if outputs.dim() > 1 else outputs[:, None]
         found = {"loss": self._losses(outputs, targets)}
         if not targets.is_floating_point():
-            margins = _margins(outputs, targets)
-            found |= {"accuracy": (margins > 0).to(outputs.dtype), "margin": margins}
+            margin = margins(outputs, targets)
+            found |= {"accuracy": (margin > 0).to(outputs.dtype), "margin": margin}
         for name, values in found.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(values.double().sum())
         self._rows += len(outputs)
@@ -90,7 +90,7 @@ class _FitPass:
             return self._loss(outputs, targets)
         labels = not targets.is_floating_point()
         if labels and outputs.shape[1] == 1 and self._loss in (None, "cross_entropy"):
-            return nn.functional.softplus(-_margins(outputs, targets))
+            return nn.functional.softplus(-margins(outputs, targets))
         name = self._loss or ("cross_entropy" if labels else "squared")
         if labels and name != "cross_entropy":
             coded = nn.functional.one_hot(targets.long(), outputs.shape[1]).to(outputs.dtype)
@@ -101,8 +101,8 @@ class _FitPass:
         return resolve_loss(name)(outputs[None], coded[None], None).values[0]
 
 
-def _margins(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The label's output minus the largest other (B,); ties have margin 0, as if wrong."""
+def margins(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The label's output minus the largest other (B,), differentiable; ties have 0, as if wrong."""
     if outputs.shape[1] == 1:
         return torch.where(targets.flatten() > 0, 1.0, -1.0) * outputs[:, 0]
     labels = targets.long()[:, None]

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from overparam.diagnostics.attacks import APGD, PGD, DeepFool, Square
-from overparam.diagnostics.attacks.adversarial import Progress, margins
+from overparam.diagnostics.attacks.adversarial import Progress
+from overparam.diagnostics.run_measures import margins
 from overparam.nets import ConvNet
 
 ATTACKS = [

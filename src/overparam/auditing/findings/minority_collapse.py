@@ -12,7 +12,7 @@ from torch import nn
 
 from overparam.auditing.answers import Answer, NotApplicable
 from overparam.auditing.context import Context
-from overparam.auditing.net_cells import SplitKey, views
+from overparam.auditing.net_cells import SplitKey, on_one_scale, views
 from overparam.auditing.registry import finding
 from overparam.data.dataset import Dataset
 from overparam.diagnostics.collapse_metrics import neural_collapse
@@ -162,11 +162,7 @@ def collapses(
     classes, y, sizes = np.unique(fitted.y, return_inverse=True, return_counts=True)
     if len(y) < FEWEST_ROWS or len(classes) < 2:
         return {"rows": len(y), "classes": classes}
-    # One scale for all columns: one that hardly varies in these rows must not be blown up.
-    level, spread = fitted.flat.mean(axis=0), float(fitted.flat.std()) or 1.0
-    X, H, V = (
-        ((view.flat - level) / spread).astype(np.float32) for view in (fitted, held, validation)
-    )
+    X, H, V = (rows.astype(np.float32) for rows in on_one_scale(fitted, held, validation))
     epochs = int(np.clip(round(STEPS * BATCH / len(y)), 20, 200))
     members = np.arange(len(decays) * len(seeds)).reshape(len(decays), len(seeds))
     ensemble = collapsing_ensemble(X.shape[1], len(classes), HIDDEN, list(seeds) * len(decays))

@@ -23,6 +23,7 @@ from overparam.diagnostics.attacks.attacked_classifier import (
     logits_of,
     rows_for,
 )
+from overparam.diagnostics.run_measures import margins
 from overparam.training.attack_steps import NORMS, Norm, row_norms
 
 
@@ -211,12 +212,6 @@ def _look(
             progress.see(rows, progress.x[rows], z)
             found.append(z)
     progress.clean = torch.cat(found)
-
-
-def margins(logits: Tensor, y: Tensor) -> Tensor:
-    """Logit of y minus the largest other one (b,); differentiable."""
-    own = logits.gather(1, y[:, None])
-    return (own - logits.scatter(1, y[:, None], -torch.inf).amax(1, keepdim=True)).squeeze(1)
 
 
 def check_settings(norm: str, radius: float, **counts: int) -> None:

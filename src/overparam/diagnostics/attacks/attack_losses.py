@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from overparam.diagnostics.attacks.adversarial import margins
 from overparam.diagnostics.attacks.attacked_classifier import Classifier, logits_of
+from overparam.diagnostics.run_measures import margins
 
 Loss = Literal["ce", "margin", "dlr", "targeted-dlr"]
 # Fewest classes that a loss can be computed of.

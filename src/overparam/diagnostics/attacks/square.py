@@ -21,11 +21,11 @@ from overparam.diagnostics.attacks.adversarial import (
     Round,
     attacked,
     check_settings,
-    margins,
 )
 from overparam.diagnostics.attacks.attacked_classifier import logits_of
 from overparam.diagnostics.attacks.perturbation_set import PerturbationSet
 from overparam.diagnostics.attacks.square_proposals import Boxes, Bumps
+from overparam.diagnostics.run_measures import margins
 from overparam.training.attack_steps import Norm
 
 _SHARE = 0.8  # of the area, at first
