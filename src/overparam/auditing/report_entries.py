@@ -130,18 +130,20 @@ def score(metric: str, value: float) -> str:
     return f"{names[metric]} {value:.3g}"
 
 
-def verdict_line(context: Context, document: dict[str, Any]) -> str:
-    """What to do, how sure, what it gains: the first sentence of the page."""
+def verdict_line(document: dict[str, Any], tested: str = "test rows", others: str = "net") -> str:
+    """What to do, how sure, what it gains: the first sentence of the page.
+
+    `tested` says what the model was scored on, `others` what the best baseline was up against.
+    """
     r = document["recommendation"]
     low, high = r["interval"]
     percent = r["metric"] in ("accuracy", "balanced_accuracy")
     ends = f"{100 * low:.1f} to {100 * high:.1f} %" if percent else f"{low:.3g} to {high:.3g}"
     line = (
-        f"Use {r['title']}: {score(r['metric'], r['test'])} on {r['test_rows']:,} test rows "
-        f"({ends})"
+        f"Use {r['title']}: {score(r['metric'], r['test'])} on {r['test_rows']:,} {tested} ({ends})"
     )
     if r["name"] == r["best_baseline"]:
-        return f"{line}; no net did better on validation rows."
+        return f"{line}; no {others} did better on validation rows."
     low, high = r["difference_interval"]
     gap = abs(r["difference"])
     size = f"{100 * gap:.1f} points" if percent else f"{gap:.3g}"

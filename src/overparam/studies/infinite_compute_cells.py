@@ -21,7 +21,6 @@ from overparam.studies.infinite_compute_members import (
     parts,
 )
 from overparam.training.distillation import distill
-from overparam.training.ensemble import Ensemble
 from overparam.training.language_model import LanguageModel
 
 WINDOWS_AT_ONCE = 64  # logits of a member: 1.5 MB
@@ -111,7 +110,7 @@ def student(
     text = {"source": source, "characters": characters, "valid": valid}
     nets = members(teacher_seeds, **recipe, learning_rate=learning_rate, **text)
     model = distill(
-        joined(nets, train),
+        LanguageModel.of(nets, np.bincount(train, minlength=VOCABULARY) / len(train)),
         lambda context, vocab, seed: TinyGPT(vocab, d, context=context, seed=seed),
         train,
         share,
@@ -124,12 +123,3 @@ def student(
     found = measured(model, source, characters, valid)
     del found["weights"]
     return found
-
-
-def joined(nets: Sequence[TinyGPT], train: np.ndarray) -> LanguageModel:
-    """Trained models as the members of one language model."""
-    places = range(len(nets))
-    model = LanguageModel(VOCABULARY, nets[0].d, context=CONTEXT, seeds=places)
-    model.frequencies_ = np.bincount(train, minlength=VOCABULARY) / len(train)
-    model.ensemble_ = Ensemble(lambda context, vocab, i: nets[i], places, CONTEXT, VOCABULARY)
-    return model
