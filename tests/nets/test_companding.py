@@ -39,7 +39,19 @@ def test_inverting_leaves_outputs_and_baking_keeps_them_to_the_bit(net, granular
     assert bake(module) is module
     assert torch.equal(module(X), companded)
     assert list(companders(module)) == []
+    assert type(next(module.children())[0] if net != "tabular" else module.head) in (
+        nn.Linear,
+        nn.Conv2d,
+    )
     assert sorted(module.state_dict()) == sorted(names)
+
+
+def test_baking_a_copy_leaves_the_original():
+    module = compand(NETS["mlp"]())
+    before = module(X)
+    torch.testing.assert_close(bake(copy.deepcopy(module))(X), before, rtol=0, atol=0)
+    assert len(list(companders(module))) == 3
+    assert torch.equal(module(X), before)
 
 
 def test_state_goes_round_with_what_was_learnt():
@@ -205,7 +217,8 @@ def test_too_small_a_height_names_the_layer_and_the_least_that_will_do():
 
 def test_weights_at_the_bound_are_counted():
     layer = nn.Linear(10, 10)
-    least = float(layer.weight.abs().max() / layer.weight.square().mean().sqrt()) * 2 / torch.pi
+    weight = layer.weight.detach()
+    least = float(weight.abs().max() / weight.square().mean().sqrt()) * 2 / torch.pi
     with pytest.warns(UserWarning, match="1 of 100 weights of weight lie at the bound"):
         compand(layer, a=1.0001 * least)
 

@@ -118,8 +118,16 @@ def bake(module: Module) -> Module:
         layer = module.get_submodule(path)
         for leaf, chain in list(layer.parametrizations.items()):  # type: ignore[union-attr,operator]
             if any(isinstance(each, WeightCompander) for each in chain):
+                _own_class(layer)
                 parametrize.remove_parametrizations(layer, leaf, leave_parametrized=True)
     return module
+
+
+def _own_class(layer: nn.Module) -> None:
+    """Part a layer from its deep copies, whose class it shares: what is removed sits in there."""
+    shared = type(layer)
+    content = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
+    layer.__class__ = type(shared.__name__, shared.__bases__, content)
 
 
 def companders(module: nn.Module) -> Iterator[tuple[str, WeightCompander]]:
