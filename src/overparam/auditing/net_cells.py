@@ -21,6 +21,7 @@ from overparam.auditing.recipes import (
     module_factory,
     rate_factors,
 )
+from overparam.auditing.untrained_guides import untrained_guides
 from overparam.data.dataset import Dataset, Split, View
 from overparam.evidence.errors import UserError
 from overparam.training.ensemble import Ensemble
@@ -154,11 +155,13 @@ def train(
     weights: np.ndarray | None = None,
     own: Any = None,
     vectors: Mapping[str, Sequence[float]] | None = None,
+    watch: bool = False,
 ) -> FittedNets:
     """Train one member a seed on the rows of a view.
 
     `vectors` gives recipe values that differ by member (weight decay, say); `weights` (M, n) or
-    (n,) weigh the rows; `held` is looked at only where the recipe stops early.
+    (n,) weigh the rows; `held` is looked at only where the recipe stops early, or, with `watch`,
+    for its loss in the history.
     """
     X, y = features(recipe, view), view.y
     regression = view.dataset.task == "regression"
@@ -167,8 +170,10 @@ def train(
     def targets(labels: np.ndarray) -> np.ndarray:
         return ((labels - shift) / scale).astype(np.float32) if regression else labels
 
-    validation = None
+    validation = patience = None
     if recipe.early_stopping and held is not None:
+        patience = max(3, round(PATIENCE * recipe.epochs))
+    if (recipe.early_stopping or watch) and held is not None:
         validation = (features(recipe, held), targets(held.y))
     values: dict[str, Any] = {
         name: np.asarray((vectors or {}).get(name, getattr(recipe, name)))
@@ -177,9 +182,12 @@ def train(
     if weights is not None and np.ndim(weights) == 1:
         weights = np.tile(weights, (len(seeds), 1))
     n_features, n_outputs = int(np.prod(X.shape[1:])), len(view.dataset.classes) or 1
-    ensemble = Ensemble(
-        module_factory(recipe, view.preprocessor, X, own), seeds, n_features, n_outputs
-    )
+    factory = module_factory(recipe, view.preprocessor, X, own)
+    ensemble = Ensemble(factory, seeds, n_features, n_outputs)
+    guides = []
+    if recipe.guided_steps:
+        example = factory(n_features, n_outputs, 0)
+        guides = [untrained_guides(recipe, view, X, example, seeds, n_outputs)]
     ensemble.fit(
         X,
         targets(y),
@@ -191,7 +199,8 @@ def train(
         schedule=recipe.schedule,
         weights=weights,
         validation=validation,
-        patience=max(3, round(PATIENCE * recipe.epochs)) if validation else None,
+        patience=patience,
+        callbacks=guides,
         batch_transform=MixupTransform(recipe.mix_size) if recipe.mix_size > 1 else None,
         **values,
     )

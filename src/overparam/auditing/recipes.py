@@ -47,6 +47,9 @@ class Recipe:
     base_width : int
         Maximal update parametrisation (muP) from this width on, so that a learning rate found on
         the net of this width holds; 0 is the usual parametrisation.
+    guided_steps : int
+        First steps in which an untrained convolutional net guides this one (see
+        `untrained_guides`); 0 is none.
     """
 
     net: str
@@ -61,6 +64,7 @@ class Recipe:
     early_stopping: bool = False
     schedule: str = "cosine"
     base_width: int = 0
+    guided_steps: int = 0
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some values changed."""

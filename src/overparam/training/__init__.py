@@ -3,7 +3,11 @@
 from overparam.training.callbacks import Callback, LiveStack
 from overparam.training.distillation import distill, soft_targets
 from overparam.training.ensemble import Ensemble
+from overparam.training.frozen_guide import FrozenGuide
 from overparam.training.gradient_clipping import ClipGradients
+from overparam.training.guidance import Guidance, uniform_mapping
+from overparam.training.guided_classifier import GuidedClassifier
+from overparam.training.guided_members import GuidedMembers
 from overparam.training.history import History
 from overparam.training.language_model import LanguageModel
 from overparam.training.layerwise_rates import layerwise_learning_rates
@@ -19,6 +23,10 @@ __all__ = [
     "Callback",
     "ClipGradients",
     "Ensemble",
+    "FrozenGuide",
+    "Guidance",
+    "GuidedClassifier",
+    "GuidedMembers",
     "History",
     "LanguageModel",
     "LiveStack",
@@ -37,4 +45,5 @@ __all__ = [
     "layerwise_learning_rates",
     "mixup_batch",
     "soft_targets",
+    "uniform_mapping",
 ]
