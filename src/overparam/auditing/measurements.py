@@ -59,10 +59,11 @@ def fit_recipe(
     stage: str,
     label: str,
     row_weights: Sequence[np.ndarray] | None = None,
+    seeds_a_cell: int | None = None,
 ) -> Fits:
-    """Train seeds 0..n_seeds-1 of a recipe on every split."""
+    """Train seeds 0..n_seeds-1 of a recipe on every split, some at a time as one piece of work."""
     keys = context.split_keys
-    size = n_seeds if context.plan.repeats > 1 else MEMBERS_A_CELL
+    size = seeds_a_cell or (n_seeds if context.plan.repeats > 1 else MEMBERS_A_CELL)
     arguments = []
     for index, key in enumerate(keys):
         for seeds in _chunks(range(n_seeds), size):
@@ -108,6 +109,7 @@ def cost_of_one(context: Context, recipe: Recipe) -> float:
     factor = NARROW_COST if recipe.net == base.net and 0 < recipe.width < base.width else 1.0
     if recipe.early_stopping:
         factor *= stopping_cost(recipe.rows, round(0.9 * context.n_train))
+    factor *= 1 + recipe.teachers
     return factor * seconds * recipe.rows * recipe.epochs / (base.rows * base.epochs)
 
 

@@ -44,6 +44,8 @@ class Recipe:
         Points mixed by Mixup; 1 is none.
     early_stopping : bool
         Keep each member's best epoch on the held-out tenth of the training part.
+    teachers : int
+        Nets of the same recipe whose mean prediction this one learns beside the labels; 0 is none.
     base_width : int
         Maximal update parametrisation (muP) from this width on, so that a learning rate found on
         the net of this width holds; 0 is the usual parametrisation.
@@ -64,6 +66,7 @@ class Recipe:
     early_stopping: bool = False
     schedule: str = "cosine"
     base_width: int = 0
+    teachers: int = 0
     guided_steps: int = 0
 
     def but(self, **changes: Any) -> Recipe:
