@@ -37,6 +37,7 @@ def test_ensembles_read_their_models_back_and_averages_are_not_worse(tmp_path):
     np.testing.assert_allclose(found["loss"][:2], alone["loss"], rtol=1e-5)
     np.testing.assert_allclose(found["elsewhere"][:2], alone["elsewhere"], rtol=1e-5)
     np.testing.assert_allclose(found["loss_of_probabilities"][:2], alone["loss"], rtol=1e-5)
+    assert found["counted"][0] > found["counted"][1] > found["counted"][2] > 2
     assert found["loss"][2] <= alone["loss"].mean()
     assert found["loss_of_probabilities"][2] <= alone["loss"].mean()
 

@@ -22,7 +22,9 @@ from overparam.studies.infinite_compute_members import (
 )
 from overparam.training.distillation import distill
 from overparam.training.language_model import LanguageModel
+from overparam.training.ngrams import NGrams
 
+ORDERS = (1, 2, 3, 5)  # of the counts that every net here should be held against
 WINDOWS_AT_ONCE = 64  # logits of a member: 1.5 MB
 
 
@@ -39,6 +41,7 @@ def ensemble_losses(
     """Held-out losses of every ensemble of the models of one recipe, by both averages.
 
     Entry i is of the members whose bits are set in i + 1: `2^n - 1` ensembles of n models.
+    `counted` are the losses of interpolated counts of the same text, by `ORDERS`.
     """
     recipe = {
         "d": d,
@@ -50,9 +53,12 @@ def ensemble_losses(
         "valid": valid,
     }
     nets = members(seeds, **recipe)
-    _, held_out = parts(source, characters, valid)
+    train, held_out = parts(source, characters, valid)
     here = subset_losses(nets, held_out)
+    windows, _ = LanguageModel(VOCABULARY, context=CONTEXT + 1).windows(held_out)
+    counted = [NGrams(VOCABULARY, order).fit(train) for order in ORDERS]
     return {
+        "counted": [-float(model.log_probabilities(windows).mean()) for model in counted],
         "loss": here["logits"],
         "loss_of_probabilities": here["probabilities"],
         "elsewhere": subset_losses(nets, elsewhere(source)[:valid])["logits"],
