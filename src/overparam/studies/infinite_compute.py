@@ -2,9 +2,10 @@
 
 A fixed text, read as often as one likes by a model as large as one likes: what then? Small GPTs on
 24,576 characters of a dictionary, 1.3 to 17 parameters a character. Losses are nats a character on
-65,536 held-out ones. At this size no single net beats counts of runs of three characters: the
-study is about the order of recipes. What weight decay does in a run is rate x decay x steps / 2 foldings of the
-weights: decay 3 over 768 steps at 0.003 is 3.5 of them; optima move with the number of steps.
+65,536 held-out ones. At this size no single net beats counts of runs of three characters: the study
+is about the order of recipes. What weight decay does in a run is rate x decay x steps / 2 foldings
+of the weights: decay 3 over 768 steps at 0.003 is 3.5 of them; optima move with the number of
+steps.
 
 A recipe's seeds are models that differ in initial weights and data order. Ensembles average logits.
 """

@@ -55,7 +55,7 @@ def ensemble_losses(
     nets = members(seeds, **recipe)
     train, held_out = parts(source, characters, valid)
     here = subset_losses(nets, held_out)
-    windows, _ = LanguageModel(VOCABULARY, context=CONTEXT + 1).windows(held_out)
+    windows = held_out[: len(held_out) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
     counted = [NGrams(VOCABULARY, order).fit(train) for order in ORDERS]
     return {
         "counted": [-float(model.log_probabilities(windows).mean()) for model in counted],
