@@ -36,6 +36,7 @@ from overparam.diagnostics.small_classes import MinorityCollapse, minority_colla
 from overparam.diagnostics.stopping_time import Overtraining, overtraining
 from overparam.diagnostics.temperature import TemperatureScaling
 from overparam.diagnostics.tilt_path import RegularizationPath, regularization_path
+from overparam.diagnostics.wrong_labels import LabelQuality, label_quality
 
 __all__ = [
     "ClassMoments",
@@ -51,6 +52,7 @@ __all__ = [
     "GrokkingWatch",
     "InitReport",
     "KernelLearningCurve",
+    "LabelQuality",
     "LayerCollapse",
     "LocalTilt",
     "Measure",
@@ -78,6 +80,7 @@ __all__ = [
     "kl_to_conditional",
     "l1_error",
     "label_overlap",
+    "label_quality",
     "linear_part",
     "local_tilt",
     "margin_score",
