@@ -41,6 +41,7 @@ from overparam.diagnostics.weight_distribution import (
     accuracy_after_zeroing,
     weight_shape,
 )
+from overparam.diagnostics.wrong_labels import LabelQuality, label_quality
 
 __all__ = [
     "ClassMoments",
@@ -56,6 +57,7 @@ __all__ = [
     "GrokkingWatch",
     "InitReport",
     "KernelLearningCurve",
+    "LabelQuality",
     "LayerCollapse",
     "LocalTilt",
     "Measure",
@@ -85,6 +87,7 @@ __all__ = [
     "kl_to_conditional",
     "l1_error",
     "label_overlap",
+    "label_quality",
     "linear_part",
     "local_tilt",
     "margin_score",
