@@ -54,7 +54,7 @@ def guided_twin(context: Context) -> Candidate:
         "perceptron guided by an untrained convolutional net",
         Build(recipe, 1),
         predictions,
-        estimate(context, recipe) / 2,
+        cost_of_guided(context, recipe),
         setting(context, recipe, found),
     )
 
@@ -79,11 +79,10 @@ def total_steps(context: Context, recipe: Recipe) -> int:
     return recipe.epochs * math.ceil(rows / recipe.batch_size)
 
 
-def estimate(context: Context, recipe: Recipe) -> float:
-    """Expected seconds of one thread of a guided net and its twin."""
-    one = cost_of_one(context, recipe)
-    watched = stopping_cost(recipe.rows, round(0.9 * context.n_train))
-    return one * (2 * watched + GUIDED_STEP * recipe.guided_steps / total_steps(context, recipe))
+def cost_of_guided(context: Context, recipe: Recipe) -> float:
+    """Expected seconds of one thread of one guided net."""
+    share = recipe.guided_steps / total_steps(context, recipe)
+    return cost_of_one(context, recipe) * (1 + GUIDED_STEP * share)
 
 
 def fitted_twins(context: Context, recipe: Recipe) -> list[dict[str, np.ndarray]]:
@@ -100,9 +99,14 @@ def fitted_twins(context: Context, recipe: Recipe) -> list[dict[str, np.ndarray]
         for key in context.split_keys
         for some in chunks
     ]
-    seconds = len(context.split_keys) * len(seeds) * estimate(context, recipe)
+    pair = cost_of_guided(context, recipe) + cost_of_one(context, recipe)
+    pair *= stopping_cost(recipe.rows, round(0.9 * context.n_train))  # both are watched
     results = context.cells(
-        "treatments", fit_twins, cells, label="guided perceptrons", estimate=seconds
+        "treatments",
+        fit_twins,
+        cells,
+        label="guided perceptrons",
+        estimate=len(context.split_keys) * len(seeds) * pair,
     )
     return [
         {
