@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,14 @@ from overparam.auditing.charges import Charges
 from overparam.auditing.context import Context
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
-from overparam.auditing.plan import Options, check_same, read_plan, write_plan
+from overparam.auditing.plan import (
+    Options,
+    check_same,
+    checked_jobs,
+    checked_seed,
+    read_plan,
+    write_plan,
+)
 from overparam.auditing.planning import make_plan
 from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
 from overparam.auditing.stages import Run
@@ -151,8 +157,7 @@ def audit(
         drop=list(drop),
         rare=rare,
     )
-    if not int(seed) >= 0:
-        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
+    seed = checked_seed(seed)
     chosen_metric = choose_metric(dataset, metric)
     if isinstance(model, str):
         import_factory(model)  # a mistake in it is told before anything is trained
@@ -171,13 +176,11 @@ def audit(
         drop=tuple(drop),
         rare=rare,
         model=None if model is None else model if isinstance(model, str) else own_name(model),
-        seed=int(seed),
+        seed=seed,
         refit=refit,
     )
     folder = Path(out) if out is not None else Path(f"overparam-{dataset.name}")
-    processes = jobs if jobs is not None else os.cpu_count() or 1
-    if processes < 1:
-        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
+    processes = checked_jobs(jobs)
     own = model if callable(model) else None
     with threadpool_limits(1):
         runner = _prepare(dataset, chosen_metric, options, folder, processes, fresh, own, say)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +15,14 @@ from overparam.auditing import registry
 from overparam.auditing.answers import Answer, NotAffordable
 from overparam.auditing.budget import parse_duration
 from overparam.auditing.charges import Charges
-from overparam.auditing.comparison import Difference, crossed, holm_levels
+from overparam.auditing.comparison import Difference, crossed
 from overparam.auditing.outcome import Audit
 from overparam.auditing.pictures import gain_picture, score_picture
+from overparam.auditing.plan import checked_jobs, checked_seed
 from overparam.auditing.report_entries import (
+    corrected,
     finding_entry,
+    gravest,
     not_run_entry,
     references,
     verdict_line,
@@ -117,11 +119,7 @@ def audit_text(
         A mistake that the user can mend, in one line.
     """
     registry.load_all()
-    if not int(seed) >= 0:
-        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
-    processes = jobs if jobs is not None else os.cpu_count() or 1
-    if processes < 1:
-        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
+    processes = checked_jobs(jobs)
     folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
@@ -137,7 +135,7 @@ def audit_text(
         start=start,
         vocabulary=vocabulary,
         budget=parse_duration(budget),
-        seed=int(seed),
+        seed=checked_seed(seed),
         jobs=processes,
     )
     plan = followed(plan, folder, fresh)
@@ -311,28 +309,21 @@ class TextRun:
         return finding_entry(entry, answer=answer, figure=figure, seconds=seconds)
 
     def _treatment_entries(self, treated: list[Offer], base: Offer) -> list[dict[str, Any]]:
-        differences = [_gain(base, offer) for offer in treated]
-        levels = holm_levels([d.p_value for d in differences])
-        entries = []
-        for offer, difference, level in zip(treated, differences, levels, strict=True):
-            low, high = difference.interval(level)
-            entries.append(
-                {
-                    "id": offer.name,
-                    "title": offer.title,
-                    "paper": PAPER,
-                    "metric": METRIC,
-                    "difference": difference.value,
-                    "interval": [low, high],
-                    "level": level,
-                    "verdict": "helps" if low > 0 else "hurts" if high < 0 else "no difference",
-                    "members": max(len(offer.losses), offer.members),
-                    "seconds": offer.seconds,
-                    "cost": offer.seconds / base.seconds,
-                    "note": offer.note,
-                }
-            )
-        return entries
+        compared = corrected([_gain(base, offer) for offer in treated])
+        return [
+            {
+                "id": offer.name,
+                "title": offer.title,
+                "paper": PAPER,
+                "metric": METRIC,
+                **difference,
+                "members": max(len(offer.losses), offer.members),
+                "seconds": offer.seconds,
+                "cost": offer.seconds / base.seconds,
+                "note": offer.note,
+            }
+            for offer, difference in zip(treated, compared, strict=True)
+        ]
 
     def _baseline_entry(self, offer: Offer) -> dict[str, Any]:
         found = crossed(offer.losses)
@@ -423,9 +414,7 @@ class TextRun:
             f"The net has {size:,} parameters for {plan.train:,} {self._unit}s, "
             f"{size / plan.train:.1f} for each; the usual recipe has weight decay {USUAL}."
         ]
-        order = {"issue": 0, "tip": 1, "fine": 2}
-        answered = [f for f in document["findings"] if f["outcome"] in order]
-        lines += [f["headline"] for f in sorted(answered, key=lambda f: order[f["outcome"]])[:3]]
+        lines += gravest(document["findings"])
         helps = [t["title"] for t in document["treatments"] if t["verdict"] == "helps"]
         lines.append(
             f"What helps beside the usual recipe: {', '.join(helps)}."
