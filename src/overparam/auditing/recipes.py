@@ -17,6 +17,7 @@ from overparam.data.dataset import View
 from overparam.data.preprocessing import Preprocessor
 from overparam.evidence.errors import UserError
 from overparam.nets.base_shapes import maximal_update_factors_
+from overparam.nets.companding import compand
 from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
 from overparam.nets.tabular import TabularNet
@@ -47,6 +48,9 @@ class Recipe:
     base_width : int
         Maximal update parametrisation (muP) from this width on, so that a learning rate found on
         the net of this width holds; 0 is the usual parametrisation.
+    compander : float
+        Scale of the weight compander, in units of each layer's initial deviation; its height keeps
+        the variance of the initial weights. 0 is none.
     """
 
     net: str
@@ -61,6 +65,7 @@ class Recipe:
     early_stopping: bool = False
     schedule: str = "cosine"
     base_width: int = 0
+    compander: float = 0.0
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some values changed."""
@@ -94,6 +99,15 @@ def module_factory(
     are left for `load_state_dict` to set.
     """
     plain = _plain_factory(recipe, preprocessor, X, own)
+    if recipe.compander:
+        if recipe.base_width:
+            raise ValueError("compander must be 0 where base_width is given; got both.")
+
+        def companded(d: int, k: int, seed: int) -> torch.nn.Module:
+            net = plain(d, k, seed)
+            return compand(net, init="rescale", b=recipe.compander, learnable=False)
+
+        return companded
     if not recipe.base_width:
         return plain
     base = _plain_factory(_base(recipe), preprocessor, None, own)
