@@ -257,7 +257,8 @@ def _members(
     if ":" in recipe.net and own is None:
         own = import_factory(recipe.net)
     states = safetensors.numpy.load_file(folder / "nets.safetensors")
-    factory = module_factory(recipe, preprocessor, None, own)
+    plain = recipe.but(compander=0.0)  # the weights that companded nets use are what was saved
+    factory = module_factory(plain, preprocessor, None, own)
     n_features, n_outputs = info["nets"]["n_features"], len(info["schema"]["classes"]) or 1
     members = []
     for i in range(build.members):
