@@ -46,6 +46,15 @@ def test_inverting_leaves_outputs_and_baking_keeps_them_to_the_bit(net, granular
     assert sorted(module.state_dict()) == sorted(names)
 
 
+def test_a_bare_layer_is_companded_and_baked():
+    layer = nn.Linear(16, 3)
+    before = layer.weight.detach().clone()
+    bake(compand(layer, a=2.0, b=1.0))
+    assert type(layer) is nn.Linear
+    torch.testing.assert_close(layer.weight, before)
+    assert bake(layer) is layer  # plain already
+
+
 def test_baking_a_copy_leaves_the_original():
     module = compand(NETS["mlp"]())
     before = module(X)
@@ -163,6 +172,7 @@ def test_where_and_exclude_choose():
     assert [name for name, _ in companders(net)] == ["2.parametrizations.weight.0"]
     compand(net[0], exclude=())
     assert len(list(companders(net))) == 3  # its bias too
+    assert compander_rate_factors(net) == {}  # each was the last layer of what was companded
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def compand(
     made = []
     for layer, leaf, name in found:  # all, before any is changed: an error leaves the module alone
         weight = getattr(layer, leaf)
-        learnt = learnable and (learn_last or (layer, leaf, name) != found[-1])
+        learnt = learnable and (learn_last or layer is not found[-1][0])
         made.append(_started(weight, name, init, a, b, {**options, "learnable": learnt}))
     for (layer, leaf, _), (compander, v) in zip(found, made, strict=True):
         getattr(layer, leaf).copy_(compander(v))  # registration inverts it: inside the bound
