@@ -79,7 +79,7 @@ def compand(
     --------
     >>> net = compand(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
     >>> sorted(name for name, _ in net.named_parameters())[2:4]
-    ['0.parametrizations.weight.original', '2.bias']
+    ['0.parametrizations.weight.0.log_b', '0.parametrizations.weight.original']
     """
     if init not in INITS:
         raise ValueError(f"init must be one of {list(INITS)}; got {init!r}.")
