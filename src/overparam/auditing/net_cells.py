@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from overparam.auditing.recipes import (
     Recipe,
@@ -31,6 +32,8 @@ HELD_FOLDS = 10  # one of ten parts of the training rows is held out
 SCORED_VALIDATION = 10_000  # rows; an accuracy is then known to a point, and often to a third
 SCORED_TEST = 50_000
 MOST_HELD = 2_000  # held-out rows: enough to stop early and to fit a temperature
+TAUGHT = 0.75  # the teachers' share of a student's targets
+FIRST_TEACHER = 10_000  # seeds of teachers: no other net has them
 PATIENCE = 0.2  # of the epochs, without improvement, before a member is stopped
 
 
@@ -161,7 +164,8 @@ def train(
 
     `vectors` gives recipe values that differ by member (weight decay, say); `weights` (M, n) or
     (n,) weigh the rows; `held` is looked at only where the recipe stops early, or, with `watch`,
-    for its loss in the history.
+    for its loss in the history. Where the recipe has teachers, these are trained first, and all
+    members learn from the same ones.
     """
     X, y = features(recipe, view), view.y
     regression = view.dataset.task == "regression"
@@ -170,6 +174,9 @@ def train(
     def targets(labels: np.ndarray) -> np.ndarray:
         return ((labels - shift) / scale).astype(np.float32) if regression else labels
 
+    learnt = targets(y)
+    if recipe.teachers:
+        learnt = _taught(view, recipe, learnt, held=held, weights=weights, own=own)
     validation = patience = None
     if recipe.early_stopping and held is not None:
         patience = max(3, round(PATIENCE * recipe.epochs))
@@ -190,7 +197,7 @@ def train(
         guides = [untrained_guides(recipe, view, X, example, seeds, n_outputs)]
     ensemble.fit(
         X,
-        targets(y),
+        learnt,
         loss="squared" if regression else "cross_entropy",
         optimizer="adamw",
         rate_factors=rate_factors(recipe, view.preprocessor, n_features, n_outputs),
@@ -205,6 +212,21 @@ def train(
         **values,
     )
     return FittedNets(ensemble, recipe, shift, scale)
+
+
+def _taught(view: View, recipe: Recipe, labels: np.ndarray, **options: Any) -> np.ndarray:
+    """Targets between the labels and what the recipe's teachers say of the fitted rows.
+
+    Probabilities (n, k), or numbers (n,) in the unit of `labels`.
+    """
+    seeds = range(FIRST_TEACHER, FIRST_TEACHER + recipe.teachers)
+    teachers = train(view, recipe.but(teachers=0), seeds, **options)
+    said = teachers.ensemble.predict_logits(features(recipe, view))
+    k = len(view.dataset.classes)
+    if not k:
+        return (TAUGHT * said.mean(axis=0)[:, 0] + (1 - TAUGHT) * labels).astype(np.float32)
+    mean = softmax(said.astype(np.float64), axis=-1).mean(axis=0)
+    return (TAUGHT * mean + (1 - TAUGHT) * np.eye(k)[labels]).astype(np.float32)
 
 
 def fit_nets(

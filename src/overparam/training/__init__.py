@@ -13,6 +13,7 @@ from overparam.training.language_model import LanguageModel
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.logit_ensemble import LogitEnsemble, average_logits
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
+from overparam.training.ngrams import NGrams
 from overparam.training.run_history import LogSpaced, RunHistory
 from overparam.training.snapshots import Snapshots
 from overparam.training.two_layer_relu import TwoLayerReLU
@@ -33,6 +34,7 @@ __all__ = [
     "LogitEnsemble",
     "MixupClassifier",
     "MixupTransform",
+    "NGrams",
     "RunHistory",
     "Snapshots",
     "TwoLayerReLU",
