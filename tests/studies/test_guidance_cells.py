@@ -86,6 +86,13 @@ def test_same_arguments_same_figures():
     assert fully_connected("headline", **sizes) == fully_connected("headline", **sizes)
 
 
+def test_the_kept_guide_stays_without_hooks():
+    guide = cells.trained_guide("digits", 128, 60, 0, 64)
+    Runs(["trained"], SIZES, 3, 8).train(1, [])
+    assert guide is cells.trained_guide("digits", 128, 60, 0, 64)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in guide.modules())
+
+
 def test_kappa_is_cohens():
     rng = np.random.default_rng(0)
     a, b = (rng.random((2, 50)) < 0.7).astype(float)

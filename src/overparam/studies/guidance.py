@@ -41,13 +41,13 @@ NAMES = {
     "none": "no guide",
     "untrained": "untrained guide",
     "trained": "trained guide",
-    "untrained start": f"untrained guide, first {START} steps",
-    "trained start": f"trained guide, first {START} steps",
+    "untrained start": f"untrained guide, {START} steps",
+    "trained start": f"trained guide, {START} steps",
     "noise": "untrained guide that sees noise",
     "network of its kind": "untrained network of the target's kind",
-    "distilled": "trained guide's probabilities (distillation)",
-    "alignment alone": "trained guide without labels, then a linear probe",
-    "alignment alone, untrained": "untrained guide without labels, then a linear probe",
+    "distilled": "distilled from the trained guide",
+    "alignment alone": "trained guide, no labels, probe",
+    "alignment alone, untrained": "untrained guide, no labels, probe",
 }
 
 
