@@ -1,7 +1,8 @@
 """Gradient norms against `vmap(grad)` and BackPACK, and what scoring Fashion-MNIST costs.
 
-One thread for everybody; the norms first agree to 1e-10 in float64, the race is in float32. The scoring is timed on all 60,000 rows and ten
-nets, a training on `--epochs` of its 20 epochs and scaled, which is said.
+One thread for everybody; the norms first agree to 1e-10 in float64, the race is in float32. The
+scoring is timed on all 60,000 rows and ten nets, a training on `--epochs` of its 20 epochs and
+scaled, which is said.
 """
 
 from __future__ import annotations
