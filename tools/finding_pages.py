@@ -20,6 +20,10 @@ data: its interval lies wholly beyond the threshold (`issue`), wholly on the oth
 across it (`tip`). A question that makes no sense for the data is `not_applicable`; one that the
 budget did not reach is `not_run`. `--only OP002` runs one of them, `--ignore OP006` all but one.
 """
+TEXT = """# Findings of a text
+
+What `overparam audit TEXT --task language` looks for. Losses are nats a token on held-out text.
+"""
 TREATMENTS = """# Treatments
 
 What `overparam audit` tries against the baseline net: the same splits, the same seeds, scored on
@@ -58,7 +62,9 @@ def main() -> int:
     """Write or check both pages."""
     registry.load_all()
     pages = {
-        ROOT / "docs/findings.md": page(FINDINGS, registry.FINDINGS),
+        ROOT / "docs/findings.md": page(FINDINGS, registry.FINDINGS)
+        + "\n"
+        + page(TEXT, registry.TEXT_FINDINGS),
         ROOT / "docs/treatments.md": page(TREATMENTS, registry.TREATMENTS),
     }
     check = "--check" in sys.argv[1:]

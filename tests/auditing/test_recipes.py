@@ -18,6 +18,8 @@ from overparam.auditing.recipes import (
 )
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
+from overparam.nets.companding import companders
+from overparam.nets.init import WEIGHT_LAYERS
 
 RECIPE = Recipe("perceptron", 8, 100, 5, 32)
 NUMBER = 3
@@ -95,6 +97,31 @@ def test_a_base_width_changes_the_head_and_the_hidden_rates(net):
     assert sorted(found.values())[: hidden + 1] == [0.25] * (hidden + 1)
     assert sorted(found.values())[hidden + 1] == 1.0
     assert rate_factors(recipe, view.preprocessor, *size[:2]) is None
+
+
+@pytest.mark.parametrize("net", ["perceptron", "convolutional", "tabular"])
+def test_a_companded_net_starts_with_the_variance_of_the_plain_one(net):
+    if net == "convolutional":
+        images = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)
+        view = load(images, np.arange(60) % 3).split(0).train
+    else:
+        view = load(mixed_rows(), "kind").split(0).train
+    recipe = Recipe(net, 16, 50, 2, 32)
+    X = features(recipe, view)
+    usual, companded = (
+        module_factory(one, view.preprocessor, X)(int(np.prod(X.shape[1:])), 3, 0)
+        for one in (recipe, recipe.but(compander=0.5))
+    )
+    found = dict(companders(companded))
+    layers = [name for name, each in usual.named_modules() if isinstance(each, WEIGHT_LAYERS)]
+    assert [name.removesuffix(".parametrizations.weight.0") for name in found] == layers
+    for layer in layers:
+        before = usual.get_submodule(layer).weight
+        after = companded.get_submodule(layer).weight
+        torch.testing.assert_close(after.square().mean(), before.square().mean())
+        assert after.abs().max() < before.abs().max()
+    with pytest.raises(ValueError, match="compander must be 0 where base_width is given; got both"):
+        module_factory(recipe.but(compander=0.5, base_width=4), view.preprocessor, X)
 
 
 def test_a_net_of_the_users_own_has_no_base_width():

@@ -26,11 +26,22 @@ def test_the_first_findings_have_their_codes():
         "OP011": "still-memorising",
         "OP012": "boundary-tilt",
         "OP013": "data-diet",
+        "OP014": "averaging",
+    }
+
+
+def test_the_findings_of_a_text_have_their_codes():
+    ids = {code: entry.id for code, entry in registry.TEXT_FINDINGS.items()}
+    assert ids == {
+        "OL001": "over-reading",
+        "OL002": "weak-decay",
+        "OL003": "below-counting",
+        "OL004": "room-above",
     }
 
 
 def test_every_entry_says_what_it_is_and_names_a_known_paper():
-    entries = [*FINDINGS.values(), *TREATMENTS.values()]
+    entries = [*FINDINGS.values(), *registry.TEXT_FINDINGS.values(), *TREATMENTS.values()]
     assert len({e.id for e in entries}) == len(entries)
     for entry in entries:
         assert entry.page

@@ -23,7 +23,7 @@ RECOMMENDED = {
 
 
 def line(**changes):
-    return report_entries.verdict_line(None, {"recommendation": {**RECOMMENDED, **changes}})
+    return report_entries.verdict_line({"recommendation": {**RECOMMENDED, **changes}})
 
 
 def test_the_verdict_says_what_to_use_how_sure_and_what_it_gains():

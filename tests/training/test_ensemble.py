@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
+from overparam.nets.companding import compand, compander_rate_factors
 from overparam.nets.mlp import MLP
 from overparam.training.ensemble import Ensemble
 from overparam.training.minibatches import MinibatchStream
@@ -34,7 +36,28 @@ def batch_norm_net(d, k, seed):
     return nn.Sequential(nn.Linear(d, 10), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, k))
 
 
-FACTORIES = {"mlp": mlp, "cnn": cnn, "batch_norm": batch_norm_net}
+def companded_mlp(d, k, seed):
+    return compand(mlp(d, k, seed), a=2.0, b=1.0)
+
+
+def companded_foreign(d, k, seed):
+    return compand(batch_norm_net(d, k, seed), a=2.0, b=1.0, granularity="channel")
+
+
+def weight_normed_mlp(d, k, seed):
+    net = mlp(d, k, seed)
+    weight_norm(net.layers[1])
+    return net
+
+
+FACTORIES = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "batch_norm": batch_norm_net,
+    "companded_mlp": companded_mlp,
+    "companded_foreign": companded_foreign,
+    "weight_normed": weight_normed_mlp,
+}
 
 
 @pytest.fixture
@@ -44,9 +67,13 @@ def data():
     return X, rng.integers(0, 3, 70)
 
 
-def plain_optimizer(name, module, i, factors=None):
+def plain_optimizer(name, module, i, factors=None, decays=None):
     groups = [
-        {"params": [p], "lr": RATES[i] * (factors or {}).get(n, 1.0), "weight_decay": DECAYS[i]}
+        {
+            "params": [p],
+            "lr": RATES[i] * (factors or {}).get(n, 1.0),
+            "weight_decay": DECAYS[i] * (decays or {}).get(n, 1.0),
+        }
         for n, p in module.named_parameters()
     ]
     if name == "sgd":
@@ -94,8 +121,9 @@ def test_members_equal_separate_plain_loops(data, net, optimizer, plan):
 @pytest.mark.parametrize("plan", ["stacked", "loop"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 @pytest.mark.parametrize("equal", [False, True], ids=["different", "equal"])
-def test_rate_factors_are_torchs_parameter_groups(data, optimizer, plan, equal):
+def test_factors_are_torchs_parameter_groups(data, optimizer, plan, equal):
     factors = {"layers.0.weight": 0.25, "layers.1.bias": 3.0, "layers.2.weight": 0.0}
+    decays = {"layers.0.weight": 0.5, "layers.1.weight": 0.0}
     ensemble = Ensemble(mlp, SEEDS, 16, 3, plan=plan, dtype=torch.float64)
     plain = [ensemble.member(i) for i in range(3)]
     first = [0, 0, 0] if equal else [0, 1, 2]
@@ -106,12 +134,13 @@ def test_rate_factors_are_torchs_parameter_groups(data, optimizer, plan, equal):
         weight_decay=[DECAYS[i] for i in first],
         momentum=[MOMENTA[i] for i in first],
         rate_factors=factors,
+        decay_factors=decays,
         batch_size=32,
         steps=50,
     )
     for i, module in enumerate(plain):
         start = module.layers[2].weight.detach().clone()
-        by_hand = plain_optimizer(optimizer, module, first[i], factors)
+        by_hand = plain_optimizer(optimizer, module, first[i], factors, decays)
         plain_loop(module, *data, SEEDS[i], by_hand, 50)
         ours = ensemble.member(i).state_dict()
         for name, value in module.state_dict().items():
@@ -130,9 +159,53 @@ def test_rate_factors_are_torchs_parameter_groups(data, optimizer, plan, equal):
         ({"layers.0.bias": np.nan}, r"finite numbers >= 0; got {'layers.0.bias': nan}"),
     ],
 )
-def test_rate_factors_that_fit_no_parameter_are_refused(data, factors, text):
-    with pytest.raises(ValueError, match=f"rate_factors must .*{text}"):
-        Ensemble(mlp, SEEDS, 16, 3).fit(*data, rate_factors=factors, steps=1)
+@pytest.mark.parametrize("argument", ["rate_factors", "decay_factors"])
+def test_factors_that_fit_no_parameter_are_refused(data, factors, text, argument):
+    with pytest.raises(ValueError, match=f"{argument} must .*{text}"):
+        Ensemble(mlp, SEEDS, 16, 3).fit(*data, **{argument: factors}, steps=1)
+
+
+@pytest.mark.parametrize("plan", ["stacked", "loop"])
+def test_shape_parameters_of_a_companded_net_train_undecayed_at_their_own_rate(data, plan):
+    ensemble = Ensemble(companded_mlp, SEEDS, 16, 3, plan=plan, dtype=torch.float64)
+    plain = [ensemble.member(i) for i in range(3)]
+    rates = compander_rate_factors(plain[0])
+    assert set(rates.values()) == {0.1}
+    decays = dict.fromkeys(rates, 0.0)
+    ensemble.fit(
+        *data,
+        optimizer="sgd",
+        learning_rate=RATES,
+        weight_decay=DECAYS,
+        momentum=MOMENTA,
+        rate_factors=rates,
+        decay_factors=decays,
+        batch_size=32,
+        steps=50,
+    )
+    for i, module in enumerate(plain):
+        before = module.layers[0].parametrizations.weight[0].log_a.item()
+        plain_loop(
+            module, *data, SEEDS[i], plain_optimizer("sgd", module, i, rates, decays), steps=50
+        )
+        ours = ensemble.member(i)
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(ours.state_dict()[name], value, rtol=1e-8, atol=1e-8)
+        assert ours.layers[0].parametrizations.weight[0].log_a.item() != before
+
+
+def test_dropout_of_a_companded_net_is_the_members_own(data):
+    def net(d, k, seed):
+        return compand(MLP(d, k, (12, 12), dropout=0.5, seed=seed))
+
+    def fitted(seeds, plan):
+        ensemble = Ensemble(net, seeds, 16, 3, plan=plan, dtype=torch.float64)
+        ensemble.fit(*data, learning_rate=0.01, batch_size=32, steps=20)
+        return ensemble.predict_logits(data[0])
+
+    stacked = fitted(SEEDS, "stacked")
+    np.testing.assert_allclose(fitted(SEEDS, "loop"), stacked, rtol=1e-9)
+    np.testing.assert_allclose(fitted(SEEDS[1:], "stacked"), stacked[1:], rtol=1e-9)
 
 
 @pytest.mark.parametrize("net", FACTORIES)

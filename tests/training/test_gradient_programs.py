@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from overparam.nets.companding import compand
 from overparam.nets.mlp import MLP
 from overparam.nets.tabular import TabularNet
 from overparam.training.gradient_programs import (
@@ -25,6 +26,12 @@ BUILDERS = {
     "tabular": (lambda seed: TabularNet(4, 2, width=8, seed=seed).double(), Differentiated),
     "vmapped": (foreign, Differentiated),
     "one": (foreign, OneMember),
+    "companded mlp": (lambda seed: compand(MLP(4, 2, (6,), seed=seed)).double(), Differentiated),
+    "companded tabular": (
+        lambda seed: compand(TabularNet(4, 2, width=8, seed=seed)).double(),
+        Differentiated,
+    ),
+    "companded vmapped": (lambda seed: compand(foreign(seed)), Differentiated),
 }
 
 

@@ -175,3 +175,24 @@ def test_sampling_needs_a_tiny_gpt():
     assert -model.score(text) < 1.2  # a foreign module is trained all the same
     with pytest.raises(ValueError, match="sample needs a TinyGPT; got Bigram"):
         model.sample(1, 2)
+
+
+def test_trained_nets_are_the_members_of_one_model():
+    nets = [TinyGPT(96, 32, seed=s) for s in (5, 6)]
+    model = LanguageModel.of(nets, np.bincount(np.arange(300) % 90, minlength=96) / 300)
+    x = torch.arange(10).view(1, 10)
+    logits = model.ensemble_.predict_logits(x)
+    np.testing.assert_allclose(logits, [net(x).detach() for net in nets], atol=1e-6)
+    assert set(model.sample(50, 2)[:, 0]) <= set(range(90))
+
+
+def test_the_loss_of_windows_is_the_score_in_parts():
+    nets = [TinyGPT(96, 32, seed=s) for s in (5, 6)]
+    for net in nets:
+        torch.nn.init.normal_(net.head.weight, std=0.5)
+    model = LanguageModel.of(nets, np.full(96, 1 / 96))
+    tokens = np.random.default_rng(0).integers(0, 96, 64 * 70 + 9)
+    found = model.window_losses(tokens)
+    assert found.shape == (70,)
+    assert found.mean() == pytest.approx(-model.score(tokens), rel=1e-6)
+    assert found[69] == pytest.approx(-model.score(tokens[69 * 64 :]), rel=1e-6)

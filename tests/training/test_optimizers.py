@@ -91,6 +91,20 @@ def test_members_that_stay_keep_their_averages(name):
         torch.testing.assert_close(block, whole.parameters[name_][[0, 2]])
 
 
+@pytest.mark.parametrize("name", ["nesterov", "adamw"])
+def test_a_named_parameter_decays_by_its_own_share(name):
+    """No gradient: what moves, moves by decay."""
+    _, state = stack(2)
+    before = {leaf: value.clone() for leaf, value in state.parameters.items()}
+    numbers = HyperParameters((0.1, 0.2), (0.3, 0.3), (0.0, 0.0))
+    gradients = torch.zeros_like(state.vector)
+    StackedOptimizer(name, state, gradients, numbers, decay_factors={"bias": 0.5}).step(1.0)
+    for leaf, share in (("weight", 1.0), ("bias", 0.5)):
+        for i, rate in enumerate((0.1, 0.2)):
+            kept = 1 - rate * 0.3 * share
+            torch.testing.assert_close(state.parameters[leaf][i], kept * before[leaf][i])
+
+
 def test_an_unknown_name_is_named():
     with pytest.raises(
         ValueError, match=r"optimizer must be one of \['sgd', 'nesterov', 'adam', 'adamw'\]"

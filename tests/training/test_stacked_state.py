@@ -57,6 +57,17 @@ def test_take_copies_and_put_writes_back_by_member():
         assert not value[[0, 2]].any()
 
 
+def test_a_parameter_without_dimensions_is_one_number_a_member():
+    nets = modules()
+    for i, net in enumerate(nets):
+        net.register_parameter("gain", nn.Parameter(torch.tensor(float(i))))
+    state = StackedState.from_modules(nets, CPU, torch.float32)
+    assert state.parameters["gain"].tolist() == [0.0, 1.0, 2.0]
+    assert state.take([2, 1]).parameters["gain"].tolist() == [2.0, 1.0]
+    state.parameters["gain"][1] = torch.nan
+    assert state.finite().tolist() == [True, False, True]
+
+
 def test_finite_finds_the_member_that_is_not():
     state = StackedState.from_modules(modules(), CPU, torch.float32)
     state.parameters["1.weight"][1, 3] = float("inf")

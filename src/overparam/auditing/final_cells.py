@@ -13,6 +13,7 @@ from overparam.auditing.findings.calibration import fitted_temperature
 from overparam.auditing.net_cells import fit_and_held, subsample, train
 from overparam.auditing.recipes import from_dict
 from overparam.data.dataset import Dataset
+from overparam.nets.companding import bake
 
 
 def fit_final_nets(
@@ -32,7 +33,8 @@ def fit_final_nets(
     -------
     dict
         `logits` (M, n, k), divided by each member's temperature where asked; `temperatures` (M,);
-        `shift`, `scale`; `n_features`; `state/NAME` (M, ...) of every parameter and buffer.
+        `shift`, `scale`; `n_features`; `state/NAME` (M, ...) of every parameter and buffer, of
+        companded nets the weights that they use.
     """
     made = from_dict(recipe)
     fitted, held = fit_and_held(dataset, rows, seed)
@@ -45,7 +47,7 @@ def fit_final_nets(
         logits = nets.logits(held_view)
         temperatures = np.array([fitted_temperature(one, held_view.y) for one in logits])
     logits = nets.logits(dataset.view(predict_rows, rows)) / temperatures[:, None, None]
-    members = [nets.ensemble.member(i).state_dict() for i in range(len(seeds))]
+    members = [bake(nets.ensemble.member(i)).state_dict() for i in range(len(seeds))]
     states = {
         f"state/{name}": np.stack([member[name].numpy() for member in members])
         for name in members[0]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from overparam.auditing.recipes import (
     Recipe,
@@ -21,6 +22,7 @@ from overparam.auditing.recipes import (
     module_factory,
     rate_factors,
 )
+from overparam.auditing.untrained_guides import untrained_guides
 from overparam.data.dataset import Dataset, Split, View
 from overparam.evidence.errors import UserError
 from overparam.training.ensemble import Ensemble
@@ -30,6 +32,8 @@ HELD_FOLDS = 10  # one of ten parts of the training rows is held out
 SCORED_VALIDATION = 10_000  # rows; an accuracy is then known to a point, and often to a third
 SCORED_TEST = 50_000
 MOST_HELD = 2_000  # held-out rows: enough to stop early and to fit a temperature
+TAUGHT = 0.75  # the teachers' share of a student's targets
+FIRST_TEACHER = 10_000  # seeds of teachers: no other net has them
 PATIENCE = 0.2  # of the epochs, without improvement, before a member is stopped
 
 
@@ -154,11 +158,14 @@ def train(
     weights: np.ndarray | None = None,
     own: Any = None,
     vectors: Mapping[str, Sequence[float]] | None = None,
+    watch: bool = False,
 ) -> FittedNets:
     """Train one member a seed on the rows of a view.
 
     `vectors` gives recipe values that differ by member (weight decay, say); `weights` (M, n) or
-    (n,) weigh the rows; `held` is looked at only where the recipe stops early.
+    (n,) weigh the rows; `held` is looked at only where the recipe stops early, or, with `watch`,
+    for its loss in the history. Where the recipe has teachers, these are trained first, and all
+    members learn from the same ones.
     """
     X, y = features(recipe, view), view.y
     regression = view.dataset.task == "regression"
@@ -167,8 +174,13 @@ def train(
     def targets(labels: np.ndarray) -> np.ndarray:
         return ((labels - shift) / scale).astype(np.float32) if regression else labels
 
-    validation = None
+    learnt = targets(y)
+    if recipe.teachers:
+        learnt = _taught(view, recipe, learnt, held=held, weights=weights, own=own)
+    validation = patience = None
     if recipe.early_stopping and held is not None:
+        patience = max(3, round(PATIENCE * recipe.epochs))
+    if (recipe.early_stopping or watch) and held is not None:
         validation = (features(recipe, held), targets(held.y))
     values: dict[str, Any] = {
         name: np.asarray((vectors or {}).get(name, getattr(recipe, name)))
@@ -177,12 +189,15 @@ def train(
     if weights is not None and np.ndim(weights) == 1:
         weights = np.tile(weights, (len(seeds), 1))
     n_features, n_outputs = int(np.prod(X.shape[1:])), len(view.dataset.classes) or 1
-    ensemble = Ensemble(
-        module_factory(recipe, view.preprocessor, X, own), seeds, n_features, n_outputs
-    )
+    factory = module_factory(recipe, view.preprocessor, X, own)
+    ensemble = Ensemble(factory, seeds, n_features, n_outputs)
+    guides = []
+    if recipe.guided_steps:
+        example = factory(n_features, n_outputs, 0)
+        guides = [untrained_guides(recipe, view, X, example, seeds, n_outputs)]
     ensemble.fit(
         X,
-        targets(y),
+        learnt,
         loss="squared" if regression else "cross_entropy",
         optimizer="adamw",
         rate_factors=rate_factors(recipe, view.preprocessor, n_features, n_outputs),
@@ -191,11 +206,27 @@ def train(
         schedule=recipe.schedule,
         weights=weights,
         validation=validation,
-        patience=max(3, round(PATIENCE * recipe.epochs)) if validation else None,
+        patience=patience,
+        callbacks=guides,
         batch_transform=MixupTransform(recipe.mix_size) if recipe.mix_size > 1 else None,
         **values,
     )
     return FittedNets(ensemble, recipe, shift, scale)
+
+
+def _taught(view: View, recipe: Recipe, labels: np.ndarray, **options: Any) -> np.ndarray:
+    """Targets between the labels and what the recipe's teachers say of the fitted rows.
+
+    Probabilities (n, k), or numbers (n,) in the unit of `labels`.
+    """
+    seeds = range(FIRST_TEACHER, FIRST_TEACHER + recipe.teachers)
+    teachers = train(view, recipe.but(teachers=0), seeds, **options)
+    said = teachers.ensemble.predict_logits(features(recipe, view))
+    k = len(view.dataset.classes)
+    if not k:
+        return (TAUGHT * said.mean(axis=0)[:, 0] + (1 - TAUGHT) * labels).astype(np.float32)
+    mean = softmax(said.astype(np.float64), axis=-1).mean(axis=0)
+    return (TAUGHT * mean + (1 - TAUGHT) * np.eye(k)[labels]).astype(np.float32)
 
 
 def fit_nets(

@@ -11,6 +11,7 @@ import polars as pl
 
 from overparam.auditing.recipes import ModuleFactory
 from overparam.auditing.saved_model import SavedModel, load_model
+from overparam.auditing.text_model import SavedLanguageModel
 from overparam.report.notebook import audit_fragment
 from overparam.report.terminal import audit_summary
 
@@ -66,7 +67,7 @@ class Audit:
         return pl.read_csv(self.folder / "rows.csv", schema_overrides=text)
 
     @property
-    def model(self) -> SavedModel:
+    def model(self) -> SavedModel | SavedLanguageModel:
         """The recommended model, ready to predict."""
         return load_model(self.folder / "model", self._own)
 

@@ -15,17 +15,18 @@ def table_pictures(metric: Metric, document: Mapping[str, Any]) -> dict[str, Pic
     """Pictures of the tables that have rows, by the id that the page looks for."""
     pictures = {}
     if document["baselines"]:
-        pictures["baselines"] = _baselines(metric, document["baselines"])
+        pictures["baselines"] = score_picture(metric.title, document["baselines"])
     if document["treatments"]:
-        pictures["treatments"] = _treatments(metric, document["treatments"])
+        pictures["treatments"] = gain_picture(metric.title, document["treatments"])
     return pictures
 
 
-def _baselines(metric: Metric, entries: list[dict[str, Any]]) -> Picture:
+def score_picture(metric: str, entries: list[dict[str, Any]]) -> Picture:
+    """Baselines by their score."""
     rows = [
         {"model": e["title"], "score": e["validation"], **_ends(e["interval"])} for e in entries
     ]
-    x_title = f"{metric.title} on validation rows"
+    x_title = f"{metric} on validation rows"
     figure = figures.forest(rows, "model", "score", "low", "high", reference=None, x_title=x_title)
     return figure, {
         "title": "Models that a practitioner would try first",
@@ -33,7 +34,10 @@ def _baselines(metric: Metric, entries: list[dict[str, Any]]) -> Picture:
     }
 
 
-def _treatments(metric: Metric, entries: list[dict[str, Any]]) -> Picture:
+def gain_picture(
+    metric: str, entries: list[dict[str, Any]], reference: str = "the baseline net"
+) -> Picture:
+    """Treatments by their gain over `reference`."""
     rows = [
         {
             "treatment": e["title"],
@@ -50,10 +54,10 @@ def _treatments(metric: Metric, entries: list[dict[str, Any]]) -> Picture:
         "low",
         "high",
         color="verdict",
-        x_title=f"gain in {metric.title} over the baseline net",
+        x_title=f"gain in {metric} over {reference}",
     )
     return figure, {
-        "title": "Gain over the baseline net",
+        "title": f"Gain over {reference}",
         "caption": "To the right is better; intervals are corrected for their number.",
     }
 

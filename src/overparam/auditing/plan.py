@@ -7,6 +7,7 @@ that an interrupted audit goes on with the same plan and two runs of one plan gi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,6 +106,21 @@ class Plan:
             "shares": SHARES,
             **asdict(self),
         }
+
+
+def checked_seed(seed: int) -> int:
+    """The seed of an audit, >= 0."""
+    if not int(seed) >= 0:
+        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
+    return int(seed)
+
+
+def checked_jobs(jobs: int | None) -> int:
+    """Processes of an audit: as many as there are cores, unless asked otherwise."""
+    processes = jobs if jobs is not None else os.cpu_count() or 1
+    if processes < 1:
+        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
+    return processes
 
 
 def write_plan(plan: Plan, path: Path) -> None:

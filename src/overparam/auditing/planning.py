@@ -27,7 +27,7 @@ from overparam.evidence.errors import UserError
 FEW_ROWS = 1000  # below this, candidates are compared over several splits
 REPEATS = 5
 OWN_SHARE = 0.5  # of the treatments' share, for the user's own model
-TRAINED_TREATMENTS = 6  # those that train a recipe of their own
+TRAINED_TREATMENTS = 7  # those that train a recipe of their own
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # parameters / (rows x outputs)
 SWEEP_EPOCHS = 150  # long enough for the widest net to fit every label
 SWEEP_SPEED = 0.6  # stacked perceptrons take so much of what the general rates expect

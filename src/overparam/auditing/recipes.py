@@ -17,6 +17,7 @@ from overparam.data.dataset import View
 from overparam.data.preprocessing import Preprocessor
 from overparam.evidence.errors import UserError
 from overparam.nets.base_shapes import maximal_update_factors_
+from overparam.nets.companding import compand
 from overparam.nets.convnet import ConvNet
 from overparam.nets.mlp import MLP
 from overparam.nets.tabular import TabularNet
@@ -44,9 +45,17 @@ class Recipe:
         Points mixed by Mixup; 1 is none.
     early_stopping : bool
         Keep each member's best epoch on the held-out tenth of the training part.
+    teachers : int
+        Nets of the same recipe whose mean prediction this one learns beside the labels; 0 is none.
     base_width : int
         Maximal update parametrisation (muP) from this width on, so that a learning rate found on
         the net of this width holds; 0 is the usual parametrisation.
+    guided_steps : int
+        First steps in which an untrained convolutional net guides this one (see
+        `untrained_guides`); 0 is none.
+    compander : float
+        Scale of the weight compander, in units of each layer's initial deviation; its height keeps
+        the variance of the initial weights. 0 is none.
     """
 
     net: str
@@ -61,6 +70,9 @@ class Recipe:
     early_stopping: bool = False
     schedule: str = "cosine"
     base_width: int = 0
+    teachers: int = 0
+    guided_steps: int = 0
+    compander: float = 0.0
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some values changed."""
@@ -94,6 +106,15 @@ def module_factory(
     are left for `load_state_dict` to set.
     """
     plain = _plain_factory(recipe, preprocessor, X, own)
+    if recipe.compander:
+        if recipe.base_width:
+            raise ValueError("compander must be 0 where base_width is given; got both.")
+
+        def companded(d: int, k: int, seed: int) -> torch.nn.Module:
+            net = plain(d, k, seed)
+            return compand(net, init="rescale", b=recipe.compander, learnable=False)
+
+        return companded
     if not recipe.base_width:
         return plain
     base = _plain_factory(_base(recipe), preprocessor, None, own)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from overparam.auditing.answers import Answer
     from overparam.auditing.candidates import Candidate
     from overparam.auditing.context import Context
+    from overparam.auditing.text_trials import Trials
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,6 +47,7 @@ class Entry:
 
 
 FINDINGS: dict[str, Entry] = {}
+TEXT_FINDINGS: dict[str, Entry] = {}
 TREATMENTS: dict[str, Entry] = {}
 
 
@@ -80,6 +82,18 @@ def finding(
     return _register(FINDINGS, code, id, title, paper, thresholds, order)
 
 
+def text_finding(
+    code: str,
+    id: str,
+    *,
+    title: str,
+    paper: str | None = None,
+    thresholds: Mapping[str, tuple[float, str]] | None = None,
+) -> Callable[[Callable[[Trials], Answer]], Callable[[Trials], Answer]]:
+    """Register a function of the models of a text that answers one question."""
+    return _register(TEXT_FINDINGS, code, id, title, paper, thresholds, order=0)
+
+
 def treatment(
     code: str,
     id: str,
@@ -99,6 +113,7 @@ def load_all() -> None:
         package = importlib.import_module(f"overparam.auditing.{room}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
+    importlib.import_module("overparam.auditing.text_findings")
 
 
 def chosen(

@@ -92,30 +92,37 @@ def treatment_entries(
     ]
     if own is not None:
         rows.append((own.name, None, None, own))
-    differences = [difference_to_baseline(context, candidate) for *_, candidate in rows]
-    levels = holm_levels([d.p_value for d in differences])
     baseline_seconds = replicas(context).seconds
+    compared = corrected([difference_to_baseline(context, candidate) for *_, candidate in rows])
+    return [
+        {
+            "id": identifier,
+            "code": code,
+            "title": candidate.title,
+            "paper": paper,
+            "metric": context.metric.name,
+            **difference,
+            "members": len(candidate.predictions[0]),
+            "seconds": candidate.seconds,
+            "cost": candidate.seconds / baseline_seconds if baseline_seconds else None,
+            "note": candidate.setting,
+        }
+        for (identifier, code, paper, candidate), difference in zip(rows, compared, strict=True)
+    ]
+
+
+def corrected(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Differences of treatments with intervals corrected for their number, and what they mean."""
+    levels = holm_levels([d.p_value for d in differences])
     entries = []
-    for (identifier, code, paper, candidate), difference, level in zip(
-        rows, differences, levels, strict=True
-    ):
+    for difference, level in zip(differences, levels, strict=True):
         low, high = difference.interval(level)
-        verdict = "helps" if low > 0 else "hurts" if high < 0 else "no difference"
         entries.append(
             {
-                "id": identifier,
-                "code": code,
-                "title": candidate.title,
-                "paper": paper,
-                "metric": context.metric.name,
                 "difference": difference.value,
                 "interval": [low, high],
                 "level": level,
-                "verdict": verdict,
-                "members": len(candidate.predictions[0]),
-                "seconds": candidate.seconds,
-                "cost": candidate.seconds / baseline_seconds if baseline_seconds else None,
-                "note": candidate.setting,
+                "verdict": "helps" if low > 0 else "hurts" if high < 0 else "no difference",
             }
         )
     return entries
@@ -130,18 +137,20 @@ def score(metric: str, value: float) -> str:
     return f"{names[metric]} {value:.3g}"
 
 
-def verdict_line(context: Context, document: dict[str, Any]) -> str:
-    """What to do, how sure, what it gains: the first sentence of the page."""
+def verdict_line(document: dict[str, Any], tested: str = "test rows", others: str = "net") -> str:
+    """What to do, how sure, what it gains: the first sentence of the page.
+
+    `tested` says what the model was scored on, `others` what the best baseline was up against.
+    """
     r = document["recommendation"]
     low, high = r["interval"]
     percent = r["metric"] in ("accuracy", "balanced_accuracy")
     ends = f"{100 * low:.1f} to {100 * high:.1f} %" if percent else f"{low:.3g} to {high:.3g}"
     line = (
-        f"Use {r['title']}: {score(r['metric'], r['test'])} on {r['test_rows']:,} test rows "
-        f"({ends})"
+        f"Use {r['title']}: {score(r['metric'], r['test'])} on {r['test_rows']:,} {tested} ({ends})"
     )
     if r["name"] == r["best_baseline"]:
-        return f"{line}; no net did better on validation rows."
+        return f"{line}; no {others} did better on validation rows."
     low, high = r["difference_interval"]
     gap = abs(r["difference"])
     size = f"{100 * gap:.1f} points" if percent else f"{gap:.3g}"
@@ -162,9 +171,7 @@ def summary(document: dict[str, Any]) -> list[str]:
         f"The usual net has {ratio['parameters']:,} parameters for {ratio['rows']:,} training "
         f"rows, {ratio['parameters_a_row_and_output']:.1f} for each row and output."
     ]
-    order = {"issue": 0, "tip": 1, "fine": 2}
-    answered = [f for f in document["findings"] if f["outcome"] in order]
-    lines += [f["headline"] for f in sorted(answered, key=lambda f: order[f["outcome"]])[:3]]
+    lines += gravest(document["findings"])
     helps = [t["title"] for t in document["treatments"] if t["verdict"] == "helps"]
     if helps:
         lines.append(f"What helps the usual net: {', '.join(helps)}.")
@@ -173,6 +180,13 @@ def summary(document: dict[str, Any]) -> list[str]:
     if document["data"]["leakage"]:
         lines.append(document["data"]["leakage"][0]["text"])
     return lines
+
+
+def gravest(findings: Sequence[dict[str, Any]], most: int = 3) -> list[str]:
+    """Headlines of the findings that matter most."""
+    order = {"issue": 0, "tip": 1, "fine": 2}
+    answered = [f for f in findings if f["outcome"] in order]
+    return [f["headline"] for f in sorted(answered, key=lambda f: order[f["outcome"]])[:most]]
 
 
 def references(document: dict[str, Any]) -> list[dict[str, str]]:

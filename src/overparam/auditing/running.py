@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,18 @@ from overparam.auditing.charges import Charges
 from overparam.auditing.context import Context
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.outcome import Audit
-from overparam.auditing.plan import Options, check_same, read_plan, write_plan
+from overparam.auditing.plan import (
+    Options,
+    check_same,
+    checked_jobs,
+    checked_seed,
+    read_plan,
+    write_plan,
+)
 from overparam.auditing.planning import make_plan
 from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
 from overparam.auditing.stages import Run
+from overparam.auditing.text_audit import audit_text
 from overparam.data.dataset import Dataset
 from overparam.data.loading import load
 from overparam.evidence.cells import settings
@@ -50,6 +57,7 @@ def audit(
     fresh: bool = False,
     progress: bool = True,
     say: Callable[[str], None] | None = None,
+    vocabulary: int | None = None,
 ) -> Audit:
     """Audit a labelled data set: will models with more parameters than rows generalise on it?
 
@@ -63,7 +71,7 @@ def audit(
         Your own architecture, `module_factory(n_features, n_outputs, seed) -> torch.nn.Module`, or
         its `package.module:factory`; it is trained beside the others and may be recommended.
     target, task, group, time, test, drop, rare
-        As in `overparam.data.load`.
+        As in `overparam.data.load`; the task may be "language" too, of a text file.
     metric : str, optional
         `accuracy`, `balanced_accuracy`, `log_loss`, `auc`, `r2` or `rmse`.
     budget : str or number
@@ -86,6 +94,9 @@ def audit(
         Show progress on stderr.
     say : callable, optional
         Receives lines such as the automatic choices.
+    vocabulary : int, optional
+        Of a text (`task="language"`, X a text file): byte pairs to learn; by default a token is a
+        character.
 
     Returns
     -------
@@ -103,6 +114,34 @@ def audit(
     """
     if isinstance(y, str) and target is None:
         target, y = y, None
+    if task == "language":
+        given = {
+            "y": y,
+            "model": model,
+            "target": target,
+            "group": group,
+            "time": time,
+            "test": test,
+            "metric": metric,
+            "only": only,
+            "ignore": ignore,
+            "drop": drop,
+            "rare": rare,
+        }
+        return audit_text(
+            text_source(X, given),
+            vocabulary=vocabulary,
+            budget=budget,
+            out=out,
+            seed=seed,
+            jobs=jobs,
+            backend=backend,
+            fresh=fresh,
+            progress=progress,
+            say=say,
+        )
+    if vocabulary is not None:
+        raise UserError(f"vocabulary needs task='language'; got vocabulary={vocabulary!r}.")
     registry.load_all()
     for argument, names in (("only", only), ("ignore", ignore)):
         if isinstance(names, str):
@@ -118,8 +157,7 @@ def audit(
         drop=list(drop),
         rare=rare,
     )
-    if not int(seed) >= 0:
-        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
+    seed = checked_seed(seed)
     chosen_metric = choose_metric(dataset, metric)
     if isinstance(model, str):
         import_factory(model)  # a mistake in it is told before anything is trained
@@ -138,13 +176,11 @@ def audit(
         drop=tuple(drop),
         rare=rare,
         model=None if model is None else model if isinstance(model, str) else own_name(model),
-        seed=int(seed),
+        seed=seed,
         refit=refit,
     )
     folder = Path(out) if out is not None else Path(f"overparam-{dataset.name}")
-    processes = jobs if jobs is not None else os.cpu_count() or 1
-    if processes < 1:
-        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
+    processes = checked_jobs(jobs)
     own = model if callable(model) else None
     with threadpool_limits(1):
         runner = _prepare(dataset, chosen_metric, options, folder, processes, fresh, own, say)
@@ -155,6 +191,24 @@ def audit(
             progress=progress,
         ):
             return runner.run()
+
+
+def text_source(X: Any, given: Mapping[str, Any]) -> str | Path:
+    """The path of a text, where nothing was asked for that a text does not have."""
+
+    def asked(value: Any) -> bool:
+        return value is not None and not (isinstance(value, list | tuple) and not value)
+
+    strange = [name for name, value in given.items() if asked(value)]
+    if strange:
+        raise UserError(
+            f"{strange[0]} makes no sense for a text (task 'language'); got {given[strange[0]]!r}."
+        )
+    if not isinstance(X, str | Path):
+        raise UserError(
+            f"X must be the path of a text for task 'language'; got a {type(X).__name__}."
+        )
+    return X
 
 
 def own_name(factory: ModuleFactory) -> str:

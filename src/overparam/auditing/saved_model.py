@@ -26,6 +26,11 @@ from overparam.auditing.baselines import predict_features
 from overparam.auditing.candidates import Build
 from overparam.auditing.final_fits import Parts
 from overparam.auditing.recipes import ModuleFactory, import_factory, module_factory
+from overparam.auditing.text_model import (
+    KIND,
+    SavedLanguageModel,
+    read_language_model,
+)
 from overparam.data.dataset import Dataset
 from overparam.data.loading import read_features
 from overparam.data.preprocessing import Preprocessor
@@ -187,7 +192,9 @@ def reads_flat(net: str, kind: str) -> bool:
     return not (net in ("tabular", "convolutional") or (":" in net and kind == "image"))
 
 
-def load_model(path: str | Path, model: ModuleFactory | None = None) -> SavedModel:
+def load_model(
+    path: str | Path, model: ModuleFactory | None = None
+) -> SavedModel | SavedLanguageModel:
     """Read the model that an audit saved.
 
     Parameters
@@ -199,7 +206,8 @@ def load_model(path: str | Path, model: ModuleFactory | None = None) -> SavedMod
 
     Returns
     -------
-    SavedModel
+    SavedModel or SavedLanguageModel
+        The latter of a text.
 
     Raises
     ------
@@ -223,6 +231,8 @@ def load_model(path: str | Path, model: ModuleFactory | None = None) -> SavedMod
             f"model must have format {FORMAT}; got {info.get('format')!r}, written by overparam "
             f"{info.get('versions', {}).get('overparam')}. Run the audit again."
         )
+    if info.get("kind") == KIND:
+        return read_language_model(folder, info)
     _check_versions(info["versions"])
     preprocessor = Preprocessor.load(folder / "preprocessor")
     build = Build.from_dict(info["build"])
@@ -247,7 +257,8 @@ def _members(
     if ":" in recipe.net and own is None:
         own = import_factory(recipe.net)
     states = safetensors.numpy.load_file(folder / "nets.safetensors")
-    factory = module_factory(recipe, preprocessor, None, own)
+    plain = recipe.but(compander=0.0)  # the weights that companded nets use are what was saved
+    factory = module_factory(plain, preprocessor, None, own)
     n_features, n_outputs = info["nets"]["n_features"], len(info["schema"]["classes"]) or 1
     members = []
     for i in range(build.members):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import traceback
@@ -34,12 +33,11 @@ from overparam.auditing.report_entries import (
     treatment_entries,
     verdict_line,
 )
+from overparam.auditing.reporting import plain, write_report
 from overparam.auditing.rows_file import write_rows
 from overparam.auditing.saved_model import save_model, versions
-from overparam.evidence.atomic_write import write_whole
 from overparam.evidence.cells import CellFailure, CellResult
-from overparam.report.audit_page import audit_html
-from overparam.report.document import SCHEMA_VERSION, validate
+from overparam.report.document import SCHEMA_VERSION
 
 METHODS = (
     "Intervals are 95 % t intervals over seeds and rows together; over several splits they are "
@@ -106,10 +104,12 @@ class Run:
         }
         for name, (figure, caption) in table_pictures(context.metric, document).items():
             self.figures[name], self.captions[name] = figure, caption
-        document["verdict_line"] = verdict_line(context, document)
+        document["verdict_line"] = verdict_line(document)
         document["summary"] = summary(document)
         document["references"] = references(document)
-        return self._write(_finite(document))
+        document = plain(document)
+        write_report(self.folder, document, self.figures)
+        return Audit(document, self.folder, self.figures, self.failed, context.own)
 
     def _opening(self) -> str:
         dataset, plan = self.context.dataset, self.context.plan
@@ -325,26 +325,3 @@ class Run:
         write_rows(
             self.folder, context.dataset, context.split_keys[0].whole(context.dataset), found
         )
-
-    def _write(self, document: dict[str, Any]) -> Audit:
-        validate(document)
-        content, page = self.folder / "report.json", self.folder / "report.html"
-        text = json.dumps(document, indent=1) + "\n"
-        # The page is made of this document: the same one again needs no new page.
-        if not (page.exists() and content.exists() and content.read_text("utf-8") == text):
-            write_whole(page, audit_html(document, self.figures))
-            write_whole(content, text)
-        return Audit(document, self.folder, self.figures, self.failed, self.context.own)
-
-
-def _finite(value: Any) -> Any:
-    """Plain JSON: NumPy numbers as Python's, what is not finite as null."""
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

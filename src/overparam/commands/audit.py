@@ -16,7 +16,7 @@ def audit(
     /,
     *,
     target: str | None = None,
-    task: Literal["classification", "regression"] | None = None,
+    task: Literal["classification", "regression", "language"] | None = None,
     group: str | None = None,
     time: str | None = None,
     test: str | None = None,
@@ -36,6 +36,7 @@ def audit(
     fail_on: Literal["issue", "tip"] | None = None,
     quiet: Flag = False,
     open: Flag = False,
+    vocabulary: int | None = None,
 ) -> int:
     """Audit a labelled data set and recommend a model for it.
 
@@ -47,7 +48,7 @@ def audit(
     target
         The column to predict.
     task
-        Overrides what the target's values suggest.
+        Overrides what the target's values suggest; language audits a text file.
     group
         Column whose rows must stay on one side of every split (patients, users).
     time
@@ -86,6 +87,8 @@ def audit(
         Print nothing but errors.
     open
         Show the report in the browser.
+    vocabulary
+        Of a text: byte pairs to learn; by default a token is a character.
     """
     from rich.console import Console
 
@@ -118,6 +121,7 @@ def audit(
         fresh=fresh,
         progress=not quiet,
         say=say,
+        vocabulary=vocabulary,
     )
     if not quiet:
         console = Console()

@@ -88,8 +88,7 @@ def split(tokens: np.ndarray, train: int, valid: int = 65_536) -> tuple[np.ndarr
     ValueError
         If the two would overlap, or nothing is left for one of them.
     """
-    n = len(tokens)
-    start = VALIDATION_START if n >= VALIDATION_START + valid else 4 * n // 5
+    start = held_out_start(len(tokens), valid)
     if not 1 <= train <= start:
         raise ValueError(
             f"train must be in 1 .. {start}, where held-out tokens begin; got {train!r}."
@@ -97,6 +96,11 @@ def split(tokens: np.ndarray, train: int, valid: int = 65_536) -> tuple[np.ndarr
     if valid < 1:
         raise ValueError(f"valid must be an integer >= 1; got {valid!r}.")
     return tokens[:train], tokens[start : start + valid]
+
+
+def held_out_start(length: int, valid: int = 65_536) -> int:
+    """Where the `valid` held-out tokens of a text of `length` tokens begin."""
+    return VALIDATION_START if length >= VALIDATION_START + valid else 4 * length // 5
 
 
 def encode(text: str, alphabet: str) -> np.ndarray:

@@ -36,6 +36,11 @@ from overparam.diagnostics.small_classes import MinorityCollapse, minority_colla
 from overparam.diagnostics.stopping_time import Overtraining, overtraining
 from overparam.diagnostics.temperature import TemperatureScaling
 from overparam.diagnostics.tilt_path import RegularizationPath, regularization_path
+from overparam.diagnostics.weight_distribution import (
+    WeightShape,
+    accuracy_after_zeroing,
+    weight_shape,
+)
 from overparam.diagnostics.wrong_labels import LabelQuality, label_quality
 
 __all__ = [
@@ -64,6 +69,8 @@ __all__ = [
     "RegularizationPath",
     "TemperatureScaling",
     "Tilt",
+    "WeightShape",
+    "accuracy_after_zeroing",
     "ace",
     "adaptive_ece",
     "boundary_tilt",
@@ -98,4 +105,5 @@ __all__ = [
     "skce",
     "tilt_along",
     "two_nn_dimension",
+    "weight_shape",
 ]

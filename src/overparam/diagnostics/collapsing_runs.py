@@ -31,11 +31,13 @@ def collapsing_ensemble(
     depth: int = 1,
     batch_norm: bool = True,
     bias: bool = False,
+    channels: Sequence[int] = (),
+    shape: tuple[int, int, int] | None = None,
 ) -> Ensemble:
     """Untrained networks, one a seed; see `nets.CollapsingNetwork`."""
 
     def build(d: int, k: int, seed: int) -> nn.Module:
-        return CollapsingNetwork((d, *hidden), k, depth, batch_norm, bias)
+        return CollapsingNetwork((d, *hidden), k, depth, batch_norm, bias, channels, shape)
 
     return Ensemble(build, seeds, n_features, n_outputs)
 

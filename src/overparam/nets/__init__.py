@@ -2,6 +2,12 @@
 
 from overparam.nets import init
 from overparam.nets.collapsing_network import CollapsingNetwork
+from overparam.nets.companding import (
+    bake,
+    compand,
+    compander_rate_factors,
+    parameter_groups,
+)
 from overparam.nets.convnet import ConvNet
 from overparam.nets.deep_linear import DeepLinear
 from overparam.nets.init import critical_
@@ -11,6 +17,7 @@ from overparam.nets.number_embeddings import PeriodicEmbedding, PiecewiseEmbeddi
 from overparam.nets.robust_scaling import SmoothRobustScaling
 from overparam.nets.tabular import TabularNet
 from overparam.nets.tiny_gpt import TinyGPT
+from overparam.nets.weight_compander import WeightCompander
 
 __all__ = [
     "MLP",
@@ -23,6 +30,11 @@ __all__ = [
     "SmoothRobustScaling",
     "TabularNet",
     "TinyGPT",
+    "WeightCompander",
+    "bake",
+    "compand",
+    "compander_rate_factors",
     "critical_",
     "init",
+    "parameter_groups",
 ]

@@ -1,7 +1,8 @@
-"""A perceptron with batch norm and a deep linear head: what collapses as the theory says."""
+"""A network with batch norm and a deep linear head: what collapses as the theory says."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -25,6 +26,11 @@ class CollapsingNetwork(nn.Module):
     bias : bool
         Of the outputs: a squared error without one has orthogonal means, cross-entropy with one a
         simplex.
+    channels : sequence of int
+        Blocks of 3x3 convolution, batch norm, ReLU and 2x2 max-pooling in front, of so many
+        channels each.
+    shape : (int, int, int), optional
+        Channels, height and width of an image; needed for `channels`.
 
     Attributes
     ----------
@@ -45,9 +51,25 @@ class CollapsingNetwork(nn.Module):
         depth: int = 1,
         batch_norm: bool = True,
         bias: bool = False,
+        channels: Sequence[int] = (),
+        shape: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
+        widths = list(widths)
+        if channels:
+            if shape is None or math.prod(shape) != widths[0]:
+                raise ValueError(
+                    f"shape must be (channels, height, width) with product {widths[0]}, the first "
+                    f"of widths; got {shape!r}."
+                )
+            layers.append(nn.Unflatten(1, shape))
+            for before, after in pairwise([shape[0], *channels]):
+                layers.append(nn.Conv2d(before, after, 3, padding=1))
+                layers += [nn.BatchNorm2d(after)] if batch_norm else []
+                layers += [nn.ReLU(), nn.MaxPool2d(2)]
+            layers.append(nn.Flatten())
+            widths[0] = channels[-1] * math.prod(side >> len(channels) for side in shape[1:])
         for before, after in pairwise(widths):
             layers.append(nn.Linear(before, after))
             layers += [nn.BatchNorm1d(after)] if batch_norm else []

@@ -21,9 +21,10 @@ from overparam.studies.infinite_compute_members import (
     parts,
 )
 from overparam.training.distillation import distill
-from overparam.training.ensemble import Ensemble
 from overparam.training.language_model import LanguageModel
+from overparam.training.ngrams import NGrams
 
+ORDERS = (1, 2, 3, 5)  # of the counts that every net here should be held against
 WINDOWS_AT_ONCE = 64  # logits of a member: 1.5 MB
 
 
@@ -40,6 +41,7 @@ def ensemble_losses(
     """Held-out losses of every ensemble of the models of one recipe, by both averages.
 
     Entry i is of the members whose bits are set in i + 1: `2^n - 1` ensembles of n models.
+    `counted` are the losses of interpolated counts of the same text, by `ORDERS`.
     """
     recipe = {
         "d": d,
@@ -51,9 +53,12 @@ def ensemble_losses(
         "valid": valid,
     }
     nets = members(seeds, **recipe)
-    _, held_out = parts(source, characters, valid)
+    train, held_out = parts(source, characters, valid)
     here = subset_losses(nets, held_out)
+    windows = held_out[: len(held_out) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
+    counted = [NGrams(VOCABULARY, order).fit(train) for order in ORDERS]
     return {
+        "counted": [-float(model.log_probabilities(windows).mean()) for model in counted],
         "loss": here["logits"],
         "loss_of_probabilities": here["probabilities"],
         "elsewhere": subset_losses(nets, elsewhere(source)[:valid])["logits"],
@@ -111,7 +116,7 @@ def student(
     text = {"source": source, "characters": characters, "valid": valid}
     nets = members(teacher_seeds, **recipe, learning_rate=learning_rate, **text)
     model = distill(
-        joined(nets, train),
+        LanguageModel.of(nets, np.bincount(train, minlength=VOCABULARY) / len(train)),
         lambda context, vocab, seed: TinyGPT(vocab, d, context=context, seed=seed),
         train,
         share,
@@ -124,12 +129,3 @@ def student(
     found = measured(model, source, characters, valid)
     del found["weights"]
     return found
-
-
-def joined(nets: Sequence[TinyGPT], train: np.ndarray) -> LanguageModel:
-    """Trained models as the members of one language model."""
-    places = range(len(nets))
-    model = LanguageModel(VOCABULARY, nets[0].d, context=CONTEXT, seeds=places)
-    model.frequencies_ = np.bincount(train, minlength=VOCABULARY) / len(train)
-    model.ensemble_ = Ensemble(lambda context, vocab, i: nets[i], places, CONTEXT, VOCABULARY)
-    return model

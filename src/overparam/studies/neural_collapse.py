@@ -37,6 +37,7 @@ ALL_ETF = 1e-3  # C4 (a)
 FULLY_FITTED = 0.995  # reads 1.00
 # C5: what must be left of each metric at the end, as a share of its start.
 LEFT = {"nc1": 1 / 20, "nc2": 1 / 2.5, "nc3": 1 / 2.5}
+CHANNELS = (8, 16)  # C5 at full scale: of the convolutional network's two blocks
 ORDER = 0.9  # C6: Spearman's correlation
 # Weight decay by (loss, linear layers): with less, 200 epochs do not reach the end.
 DECAYS = {
@@ -159,15 +160,26 @@ def balanced_networks(scale: Scale) -> dict[str, Evidence]:
     """Networks with batch norm, trained on balanced classes until everything fits, collapse:
     features to their means, the means to the theory's frame, the classifier to the means.
 
-    Without batch norm the columns collapse too, but not the frame: told beside the verdict.
+    Without batch norm the columns collapse too, but not the frame: told beside the verdict. At full
+    scale a small convolutional network joins the perceptrons.
     """
     source = scale.pick(smoke=["digits"], quick=["digits"], full=["digits", "fashion-mnist"])
     rows, epochs = scale.pick(smoke=(300, 4), quick=(1797, 200), full=(5000, 200))
     cost = {"source": source, "rows": rows, "epochs": epochs}
     judged_nets = [("squared", 1), ("squared", 3), ("cross_entropy", 1)]
     tables = {
-        net: net_table(net, seed=scale.seeds, batch_norm=[True], **cost) for net in judged_nets
+        (*net, "perceptron"): net_table(net, seed=scale.seeds, batch_norm=[True], **cost)
+        for net in judged_nets
     }
+    convolved = scale.pick(smoke=[], quick=[], full=[("squared", 1), ("cross_entropy", 1)])
+    for net in convolved:
+        tables[(*net, "convolutional")] = net_table(
+            net,
+            seed=scale.seeds,
+            batch_norm=[True],
+            channels=fixed(CHANNELS),
+            **{**cost, "source": ["digits"]},
+        )
     one_seed = scale.seeds[:1]
     beside = {"cross-entropy, M = 3": (("cross_entropy", 3), True)}
     beside["squared, M = 1, no batch norm"] = (("squared", 1), False)
@@ -186,19 +198,17 @@ def balanced_networks(scale: Scale) -> dict[str, Evidence]:
         at_least(FULLY_FITTED),
         f"One seed each: {'; '.join(told)}.",
     )
-    for (loss, depth), table in tables.items():
+    for (loss, depth, kind), table in tables.items():
+        name = f"{loss.replace('_', '-')}, M = {depth}"
+        name += ", convolutional" if kind == "convolutional" else ""
         for short, metric in fitting(loss).items():
             share = pl.col(f"{metric}_end") / pl.col(f"{metric}_start")
             by = table.group_by("seed").agg(share.max().alias("left")).sort("seed")
             statistic = t_statistic(by["left"].to_numpy(), f"{metric} at the end / at the start")
-            parts[f"{loss.replace('_', '-')}, M = {depth}: {short}"] = (
-                statistic,
-                at_most(LEFT[short]),
-                "",
-            )
+            parts[f"{name}: {short}"] = (statistic, at_most(LEFT[short]), "")
     every = pl.concat(
-        table.with_columns(loss=pl.lit(loss), depth=pl.lit(depth))
-        for (loss, depth), table in tables.items()
+        table.with_columns(loss=pl.lit(loss), depth=pl.lit(depth), net=pl.lit(kind))
+        for (loss, depth, kind), table in tables.items()
     )
     kept = every.select(pl.exclude([c for c in every.columns if c.endswith("_curve")] + ["epoch"]))
     return judged(kept, collapse_curves(every), parts)
@@ -284,6 +294,7 @@ def collapse_curves(table: pl.DataFrame) -> dict[str, Any]:
     """nc1 of every kind of network over epochs (the first epoch stands at 1)."""
     named = table.with_columns(
         network=pl.format("{}, M = {}", pl.col("loss").str.replace("_", "-"), "depth")
+        + pl.when(pl.col("net") == "convolutional").then(pl.lit(", conv")).otherwise(pl.lit(""))
     )
     long = named.explode("epoch", "nc1_curve").with_columns(epochs=pl.col("epoch") + 1)
     means = seed_means(long.rename({"nc1_curve": "nc1"}), "nc1", ["network", "epochs"])

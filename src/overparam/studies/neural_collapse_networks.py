@@ -29,8 +29,12 @@ def balanced_network(
     batch_norm: bool,
     seed: int,
     epochs: int,
+    channels: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """C5: the metrics before and after training, and their curves."""
+    """C5: the metrics before and after training, and their curves.
+
+    A perceptron of three layers, or with `channels` convolutions and one layer.
+    """
     images = load(source)
     assert images.array is not None
     chosen = np.random.default_rng(seed).permutation(images.n)[:rows]
@@ -40,11 +44,13 @@ def balanced_network(
     ensemble = collapsing_ensemble(
         X.shape[1],
         len(images.classes),
-        (256, 256, 64),
+        (64,) if channels else (256, 256, 64),
         [seed],
         depth=depth,
         batch_norm=batch_norm,
         bias=loss == "cross_entropy",
+        channels=channels,
+        shape=(1, *images.array.shape[1:3]),
     )
     history = train_to_collapse(
         ensemble,

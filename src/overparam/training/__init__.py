@@ -3,12 +3,17 @@
 from overparam.training.callbacks import Callback, LiveStack
 from overparam.training.distillation import distill, soft_targets
 from overparam.training.ensemble import Ensemble
+from overparam.training.frozen_guide import FrozenGuide
 from overparam.training.gradient_clipping import ClipGradients
+from overparam.training.guidance import Guidance, uniform_mapping
+from overparam.training.guided_classifier import GuidedClassifier
+from overparam.training.guided_members import GuidedMembers
 from overparam.training.history import History
 from overparam.training.language_model import LanguageModel
 from overparam.training.layerwise_rates import layerwise_learning_rates
 from overparam.training.logit_ensemble import LogitEnsemble, average_logits
 from overparam.training.mixup import MixupClassifier, MixupTransform, mixup_batch
+from overparam.training.ngrams import NGrams
 from overparam.training.run_history import LogSpaced, RunHistory
 from overparam.training.snapshots import Snapshots
 from overparam.training.two_layer_relu import TwoLayerReLU
@@ -18,6 +23,10 @@ __all__ = [
     "Callback",
     "ClipGradients",
     "Ensemble",
+    "FrozenGuide",
+    "Guidance",
+    "GuidedClassifier",
+    "GuidedMembers",
     "History",
     "LanguageModel",
     "LiveStack",
@@ -25,6 +34,7 @@ __all__ = [
     "LogitEnsemble",
     "MixupClassifier",
     "MixupTransform",
+    "NGrams",
     "RunHistory",
     "Snapshots",
     "TwoLayerReLU",
@@ -35,4 +45,5 @@ __all__ = [
     "layerwise_learning_rates",
     "mixup_batch",
     "soft_targets",
+    "uniform_mapping",
 ]

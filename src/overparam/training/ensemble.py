@@ -146,6 +146,7 @@ class Ensemble:
         momentum: float | Sequence[float] = 0.9,
         label_smoothing: float | Sequence[float] = 0.0,
         rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
         decayed: Decayed = "all",
         batch_transform: BatchTransform | None = None,
@@ -181,6 +182,8 @@ class Ensemble:
             Factor >= 0 on every member's learning rate for a parameter, by its name in the module
             (such as `nets.parametrization.maximal_update_factors_` gives); what is not named keeps
             its rate. As in the parameter groups of `torch.optim`, AdamW's decay is scaled too.
+        decay_factors : mapping of str to float, optional
+            Factor >= 0 on every member's weight decay for a parameter, by its name likewise.
         betas : (float, float)
             Decay rates of Adam's two averages.
         decayed : {"all", "matrices"}
@@ -261,7 +264,8 @@ class Ensemble:
                 as_numbers(weight_decay, "weight_decay", len(self), 0.0, math.inf),
                 as_numbers(momentum, "momentum", len(self), 0.0, 1.0),
             ),
-            rate_factors=self._rate_factors(rate_factors or {}),
+            rate_factors=self._factors(rate_factors or {}, "rate_factors"),
+            decay_factors=self._factors(decay_factors or {}, "decay_factors"),
             smoothing=torch.tensor(smoothing, device=self.device, dtype=self.dtype)
             if any(smoothing)
             else None,
@@ -274,8 +278,12 @@ class Ensemble:
             betas=betas,
             decayed=decayed,
         )
-        numbers, factors = recipe.numbers, (1.0, *recipe.rate_factors.values())
-        check_decay(optimizer, numbers.learning_rate, numbers.weight_decay, max(factors))
+        largest = max(
+            recipe.rate_factors.get(name, 1.0) * recipe.decay_factors.get(name, 1.0)
+            for name in self._state.parameters
+        )
+        numbers = recipe.numbers
+        check_decay(optimizer, numbers.learning_rate, numbers.weight_decay, largest)
         supports = self._supports(train, minibatches)
         start = time.perf_counter()
         with _threads(threads):
@@ -354,16 +362,14 @@ class Ensemble:
             as_weights(weights, f"{prefix}weights", n, members, self.device, self.dtype),
         )
 
-    def _rate_factors(self, factors: Mapping[str, float]) -> dict[str, float]:
+    def _factors(self, factors: Mapping[str, float], name: str) -> dict[str, float]:
         unknown = sorted(set(factors) - set(self._state.parameters))
         if unknown:
-            raise ValueError(
-                f"rate_factors must name trainable parameters of the module; got {unknown}."
-            )
+            raise ValueError(f"{name} must name trainable parameters of the module; got {unknown}.")
         wrong = {n: f for n, f in factors.items() if not 0 <= f < math.inf}
         if wrong:
-            raise ValueError(f"rate_factors must be finite numbers >= 0; got {wrong}.")
-        return {name: float(factor) for name, factor in factors.items()}
+            raise ValueError(f"{name} must be finite numbers >= 0; got {wrong}.")
+        return {parameter: float(factor) for parameter, factor in factors.items()}
 
     def _supports(self, train: Examples, minibatches: str) -> list[Tensor]:
         if minibatches not in ("independent", "shared"):

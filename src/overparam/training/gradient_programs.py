@@ -2,6 +2,7 @@
 
 - `HandWritten`: the module brings its own stacked forward and backward pass (`nets.MLP`).
 - `Differentiated`: autograd over a stacked forward pass, the module's own or `torch.func.vmap`.
+  A parametrised module keeps its own forward pass: its weights are computed first.
 - `OneMember`: an ordinary module whose parameters are views of the only row.
 """
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from overparam.nets.stackable import HandDifferentiated, Stackable
+from overparam.training.effective_weights import EffectiveWeights
 from overparam.training.stacked_state import StackedState
 
 Slope = Callable[[Tensor], Tensor]
@@ -51,10 +53,11 @@ def build_program(
         A vector of the state's layout where gradients are written; without it only `logits`
         may be called.
     """
-    if isinstance(module, HandDifferentiated):
+    weights = EffectiveWeights(module)
+    if isinstance(module, HandDifferentiated) and not weights.any:
         return HandWritten(module, state, gradients)
     if isinstance(module, Stackable):
-        return Differentiated(_own_forward(module), state, gradients)
+        return Differentiated(_own_forward(module, weights), state, gradients)
     if len(state) == 1:
         return OneMember(module, state, gradients)
     return Differentiated(_vmapped_forward(module), state, gradients)
@@ -134,7 +137,7 @@ class Differentiated:
             return self._forward(self._state.parameters, self._state.buffers, x, None, False)
 
 
-def _own_forward(module: Stackable) -> _Forward:
+def _own_forward(module: Stackable, weights: EffectiveWeights) -> _Forward:
     def forward(
         parameters: dict[str, Tensor],
         buffers: dict[str, Tensor],
@@ -142,7 +145,7 @@ def _own_forward(module: Stackable) -> _Forward:
         masks: Tensor | None,
         training: bool,
     ) -> Tensor:
-        return module.stacked_forward({**parameters, **buffers}, x, masks)
+        return module.stacked_forward(weights({**parameters, **buffers}, training), x, masks)
 
     return forward
 

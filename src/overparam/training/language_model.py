@@ -17,6 +17,7 @@ from overparam.training.gradient_clipping import ClipGradients
 from overparam.training.logit_ensemble import Average, LogitEnsemble
 from overparam.training.text_sampling import sample_tokens
 
+_SCORED_AT_ONCE = 64  # windows: logits of a member and 1,024 tokens take 16 MB
 _SAMPLED_AT_ONCE = 256  # texts: what is kept of them fits a cache of a few megabytes a layer
 
 
@@ -156,12 +157,40 @@ class LanguageModel:
         x, y = self.windows(tokens)
         return -LogitEnsemble(self._fitted(), average).loss(x, y)
 
+    @classmethod
+    def of(cls, nets: Sequence[TinyGPT], frequencies: Any) -> LanguageModel:
+        """Trained networks of one shape as the members of one model.
+
+        Parameters
+        ----------
+        nets : sequence of TinyGPT
+        frequencies : array (vocab,)
+            Of the tokens in the text that they were trained on.
+        """
+        net, places = nets[0], range(len(nets))
+        model = cls(net.vocab, net.d, net.depth, net.context, net.heads, seeds=places)
+        model.frequencies_ = np.asarray(frequencies)
+        factory: ModuleFactory = lambda context, vocab, place: nets[place]  # noqa: E731
+        model.ensemble_ = Ensemble(factory, places, net.context, net.vocab)
+        return model
+
     def member_losses(self, tokens: Any) -> np.ndarray:
         """Mean loss (M,) of each member alone, in nats a token, as `score` measures it."""
         x, y = self.windows(tokens)
         ensemble = self._fitted()
         members = [ensemble.member(i) for i in range(len(ensemble))]
         return np.array([LogitEnsemble(member).loss(x, y, block=256) for member in members])
+
+    def window_losses(self, tokens: Any, *, average: Average = "logits") -> np.ndarray:
+        """Loss (w,) of each window in nats a token: `score` before the mean over windows."""
+        x, y = self.windows(tokens)
+        together = LogitEnsemble(self._fitted(), average)
+        found = []
+        for i in range(0, len(x), _SCORED_AT_ONCE):
+            rows = slice(i, i + _SCORED_AT_ONCE)
+            log_p = torch.from_numpy(together.predict_logits(x[rows]))
+            found.append(-log_p.gather(-1, y[rows].unsqueeze(-1))[..., 0].double().mean(-1))
+        return torch.cat(found).numpy()
 
     def windows(self, tokens: Any) -> tuple[Tensor, Tensor]:
         """What is read and what is predicted, (w, context - 1) each, of a text (n,)."""

@@ -38,6 +38,7 @@ class Recipe:
     optimizer: str
     numbers: HyperParameters
     rate_factors: Mapping[str, float]
+    decay_factors: Mapping[str, float]
     smoothing: Tensor | None
     schedule: Schedule
     steps: int
@@ -112,6 +113,7 @@ class LockstepGroup:
             recipe.rate_factors,
             recipe.betas,
             recipe.decayed,
+            recipe.decay_factors,
         )
         self._stopping = (
             EarlyStopping(self._state, recipe.patience) if recipe.patience is not None else None

@@ -3,9 +3,9 @@
 Each member has its own learning rate, weight decay and momentum. PyTorch's fused kernels update
 weights in one pass over memory but take these numbers as scalars: members with equal numbers go
 through one call, and when all are equal the whole vector does. Parameters with a factor on their
-rate are what `torch.optim` calls a parameter group. The formulas are those of `torch.optim`: AdamW
-decays the weights beside the gradient (Loshchilov & Hutter 2019), SGD and Adam add the decay to the
-gradient.
+rate or decay are what `torch.optim` calls a parameter group. The formulas are those of
+`torch.optim`: AdamW decays the weights beside the gradient (Loshchilov & Hutter 2019), SGD and Adam
+add the decay to the gradient.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ class StackedOptimizer:
         Decay rates of Adam's two averages, for all members.
     decayed : {"all", "matrices"}
         Which parameters weight decay acts on: those of two dimensions or more are matrices.
+    decay_factors : mapping of str to float
+        Factor on every member's weight decay for a parameter, by name; 1 for the others.
     """
 
     def __init__(
@@ -120,9 +122,11 @@ class StackedOptimizer:
         factors: Mapping[str, float] | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
         decayed: Decayed = "all",
+        decay_factors: Mapping[str, float] | None = None,
     ) -> None:
         self._name = name
         self._factors = dict(factors or {})
+        self._decay_factors = dict(decay_factors or {})
         self._betas = betas
         self._decayed = decayed
         self._steps = 0
@@ -158,15 +162,16 @@ class StackedOptimizer:
             zip(numbers.learning_rate, numbers.weight_decay, numbers.momentum, strict=True)
         ):
             together.setdefault(key, []).append(row)
-        named: dict[tuple[float, bool], list[str]] = {}
+        named: dict[tuple[float, float], list[str]] = {}
         for name, shape in state.layout.shapes.items():
             decays = self._decayed == "all" or len(shape) > 1
-            named.setdefault((self._factors.get(name, 1.0), decays), []).append(name)
+            share = self._decay_factors.get(name, 1.0) if decays else 0.0
+            named.setdefault((self._factors.get(name, 1.0), share), []).append(name)
         slopes = StackedState(state.layout, len(state), gradients, {})
         stacks = [state, slopes, *self._averages]
         self._groups = []
         for (rate, decay, momentum), rows in together.items():
-            for (factor, decays), names in named.items():
+            for (factor, share), names in named.items():
                 if len(together) == len(named) == 1:
                     lists = [[stack.vector] for stack in stacks]
                 elif len(together) == 1:
@@ -176,8 +181,7 @@ class StackedOptimizer:
                         [stack.parameters[name][row] for name in names for row in rows]
                         for stack in stacks
                     ]
-                own = decay if decays else 0.0
-                self._groups.append(_Group(rate * factor, own, momentum, *lists))
+                self._groups.append(_Group(rate * factor, decay * share, momentum, *lists))
 
     def _sgd(self, group: _Group, factor: float) -> None:
         torch._fused_sgd_(

@@ -138,7 +138,10 @@ class StackedState:
 
     def finite(self) -> Tensor:
         """Which members (M,) have finite parameters throughout, bool."""
-        blocks = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]
+        blocks = [
+            torch.isfinite(value).reshape(len(self), -1).all(1)
+            for value in self.parameters.values()
+        ]
         return torch.stack(blocks).all(0)
 
     def tensors(self) -> dict[str, Tensor]:

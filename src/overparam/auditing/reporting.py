@@ -1,0 +1,42 @@
+"""Writing report.json and report.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.evidence.atomic_write import write_whole
+from overparam.report.audit_page import audit_html
+from overparam.report.document import validate
+
+
+def write_report(
+    folder: Path, document: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Check the document against its contract, and write it and its page.
+
+    The page is made of the document: the same one again needs no new page.
+    """
+    validate(document)
+    content, page = folder / "report.json", folder / "report.html"
+    text = json.dumps(document, indent=1) + "\n"
+    if not (page.exists() and content.exists() and content.read_text("utf-8") == text):
+        write_whole(page, audit_html(document, figures))
+        write_whole(content, text)
+
+
+def plain(value: Any) -> Any:
+    """Plain JSON: NumPy numbers as Python's, what is not finite as null."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

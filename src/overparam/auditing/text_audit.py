@@ -1,0 +1,477 @@
+"""`audit(TEXT, task="language")`: recipes, findings, treatments, recommendation, report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from overparam.auditing import registry
+from overparam.auditing.answers import Answer, NotAffordable
+from overparam.auditing.budget import parse_duration
+from overparam.auditing.charges import Charges
+from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.outcome import Audit
+from overparam.auditing.pictures import gain_picture, score_picture
+from overparam.auditing.plan import checked_jobs, checked_seed
+from overparam.auditing.report_entries import (
+    corrected,
+    finding_entry,
+    gravest,
+    not_run_entry,
+    references,
+    verdict_line,
+)
+from overparam.auditing.reporting import write_report
+from overparam.auditing.saved_model import versions
+from overparam.auditing.text_cells import together
+from overparam.auditing.text_model import (
+    Fitted,
+    save_language_model,
+    window_losses,
+)
+from overparam.auditing.text_plan import (
+    CONTEXT,
+    MOST_HELD,
+    RATE,
+    USUAL,
+    followed,
+    make_text_plan,
+    parameters,
+)
+from overparam.auditing.text_trials import Recipe, Trials, losses, student_decay
+from overparam.data import text
+from overparam.evidence.cells import settings
+from overparam.evidence.errors import UserError
+from overparam.report import figures
+from overparam.report.document import SCHEMA_VERSION
+from overparam.training.language_model import LanguageModel
+
+PAPER = "infinite-compute"
+METRIC = "log_loss"
+METHODS = (
+    "Losses are nats a token over windows of 64 tokens, of which 63 are predicted; bits a "
+    "character compare texts whose tokens differ.",
+    "Windows of the held-out text take turns: by every other one recipes are chosen, the rest are "
+    "scored once, for the recommended model and the best baseline.",
+    "Intervals are 95 % t intervals over seeds and windows together; those of treatments are "
+    "corrected for their number by Holm's method.",
+)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that could be recommended, or a treatment: its losses, and how to get it.
+
+    Attributes
+    ----------
+    losses : ndarray (seeds, windows)
+        On the validation half.
+    build : callable
+        Makes the fitted model.
+    seconds : float
+        Seconds of one thread, as planned; 0 for counting.
+    """
+
+    name: str
+    title: str
+    losses: np.ndarray
+    build: Callable[[], Fitted]
+    seconds: float
+    members: int = 1
+    note: str = ""
+
+
+def audit_text(
+    source: str | Path,
+    *,
+    vocabulary: int | None = None,
+    budget: str | float = "5m",
+    out: str | Path | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    backend: str = "loky",
+    fresh: bool = False,
+    progress: bool = True,
+    say: Callable[[str], None] | None = None,
+) -> Audit:
+    """Audit a running text; see `auditing.running.audit`.
+
+    Parameters
+    ----------
+    source : path or str
+        A text file, "gcide" or "python-topics".
+    vocabulary : int, optional
+        Byte pairs to learn; by default a token is a character.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    UserError
+        A mistake that the user can mend, in one line.
+    """
+    registry.load_all()
+    processes = checked_jobs(jobs)
+    folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    if fresh:
+        for part in (".cells", ".tokens", "model"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+    tokens, alphabet = text.load(source, folder / ".tokens", vocabulary=vocabulary)
+    start = text.held_out_start(len(tokens), MOST_HELD)
+    plan = make_text_plan(
+        str(source),
+        tokens,
+        len(alphabet),
+        start=start,
+        vocabulary=vocabulary,
+        budget=parse_duration(budget),
+        seed=checked_seed(seed),
+        jobs=processes,
+    )
+    plan = followed(plan, folder, fresh)
+    held = np.array(tokens[start : start + plan.held_out])
+    # Windows take turns, so that a text that changes on its way changes in both halves.
+    windows = held[: len(held) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
+    choosing, scoring = windows[::2].ravel(), windows[1::2].ravel()
+    trials = Trials(
+        plan,
+        np.array(tokens[: plan.train]),
+        choosing,
+        scoring,
+        Charges(folder / ".cells" / "charges.json"),
+    )
+    with (
+        threadpool_limits(1),
+        settings(
+            store=folder / ".cells",
+            backend=backend,  # type: ignore[arg-type]
+            jobs=processes,
+            progress=progress,
+        ),
+    ):
+        return TextRun(trials, alphabet, folder, say or (lambda line: None)).run()
+
+
+class TextRun:
+    """One pass through the stages of a text's audit."""
+
+    def __init__(
+        self, trials: Trials, alphabet: text.Alphabet, folder: Path, say: Callable[[str], None]
+    ) -> None:
+        self.trials, self.alphabet, self.folder, self.say = trials, alphabet, folder, say
+        self.figures: dict[str, dict[str, Any]] = {}
+        self.captions: dict[str, dict[str, str]] = {}
+        self.not_run: list[dict[str, str]] = []
+
+    def run(self) -> Audit:
+        """Train, look, compare, recommend, write."""
+        trials, plan = self.trials, self.trials.plan
+        self.say(self._opening())
+        baselines = [*self._counting(), self._single(trials.usual, "usual recipe")]
+        treated = self._treated()
+        findings = [self._finding(entry) for _, entry in sorted(registry.TEXT_FINDINGS.items())]
+        entries = self._treatment_entries(treated, baselines[-1])
+        recommendation, model = self._recommend([*baselines, *treated], baselines)
+        save_language_model(
+            self.folder / "model",
+            model,
+            self.alphabet,
+            {
+                "title": recommendation["title"],
+                "context": CONTEXT,
+                "measured": recommendation,
+                "versions": versions(),
+            },
+        )
+        document: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "data": self._data(),
+            "metric": METRIC,
+            "baselines": [self._baseline_entry(offer) for offer in baselines],
+            "findings": findings,
+            "treatments": entries,
+            "recommendation": recommendation,
+            "not_run": self.not_run,
+            "figures": self.captions,
+            "methods": list(METHODS),
+            "plan": plan.to_json(),
+            "budget": {"seconds": plan.budget, "used": trials.spent},
+            "seconds": trials.spent,
+            "versions": versions(),
+            "seed": plan.seed,
+        }
+        self._pictures(document)
+        document["verdict_line"] = verdict_line(document, f"held-out {self._unit}s", "other model")
+        document["summary"] = self._summary(document)
+        document["references"] = references(document)
+        write_report(self.folder, document, self.figures)
+        return Audit(document, self.folder, self.figures, [])
+
+    @property
+    def _unit(self) -> str:
+        return "character" if self.trials.plan.vocabulary is None else "token"
+
+    def _opening(self) -> str:
+        plan = self.trials.plan
+        size = parameters(plan.vocab, plan.d)
+        return (
+            f"{plan.source}: {plan.length:,} {self._unit}s of {plan.vocab} kinds (language); "
+            f"trains on {plan.train:,} of them, nets of {size:,} parameters, scored by nats a "
+            f"{self._unit} on {plan.held_out:,} others, budget {plan.budget:.0f} s"
+        )
+
+    def _counting(self) -> list[Offer]:
+        windows = self.trials.windows(self.trials.validation)
+        offers = []
+        for order, model in self.trials.counted.items():
+            title = "counts of single tokens" if order == 1 else f"counts of runs of {order} tokens"
+            found = -model.log_probabilities(windows).mean(axis=-1)
+            offers.append(Offer(f"counts-{order}", title, found[None], _given(model), 0.0))
+        return offers
+
+    def _single(self, recipe: Recipe, title: str) -> Offer:
+        models = self.trials.members(recipe)
+        return Offer(
+            title.replace(" ", "-"),
+            f"{title}, {recipe.passes} passes",
+            losses(models),
+            lambda: together(self.trials.nets(models[:1]), self.trials.train),
+            self.trials.plan.run_seconds(recipe.d, recipe.passes),
+            note=f"weight decay {recipe.decay:g}, {recipe.passes} passes, rate {RATE:g}",
+        )
+
+    def _treated(self) -> list[Offer]:
+        trials, plan = self.trials, self.trials.plan
+        tuned = self._single(trials.tuned, "tuned weight decay")
+        models = trials.members(trials.tuned)
+        ensemble = together(trials.nets(models), trials.train)
+        offers = [
+            tuned,
+            Offer(
+                "ensemble",
+                f"ensemble of {len(models)} tuned nets",
+                ensemble.window_losses(trials.validation.astype(np.int64))[None],
+                lambda: ensemble,
+                len(models) * tuned.seconds,
+                len(models),
+                "mean of their logits",
+            ),
+        ]
+        students = trials.students
+        if students is None:
+            self.not_run.append(
+                {
+                    "id": "student",
+                    "title": "student of the ensemble",
+                    "reason": "too little of the budget was left; a larger --budget runs it.",
+                }
+            )
+            return offers
+        passes = max(8, trials.tuned.passes // 2)
+        offers.append(
+            Offer(
+                "student",
+                "one student of the ensemble",
+                losses(students),
+                lambda: together(trials.nets(students[:1]), trials.train),
+                len(models) * tuned.seconds + 1.2 * 4 * plan.run_seconds(plan.d, passes),
+                note=(
+                    "reads three parts of the ensemble's text to one of the real one, weight decay "
+                    f"{student_decay(trials.tuned.decay):g}"
+                ),
+            )
+        )
+        return offers
+
+    def _finding(self, entry: registry.Entry) -> dict[str, Any]:
+        started = self.trials.spent
+        try:
+            answer: Answer = entry.function(self.trials)
+        except NotAffordable as reason:
+            self.not_run.append(not_run_entry(entry, str(reason)))
+            return finding_entry(entry, "not_run", str(reason))
+        figure = None
+        if answer.evidence.figure is not None:
+            figure = entry.id
+            self.figures[figure] = answer.evidence.figure
+            self.captions[figure] = {"title": entry.title, "caption": answer.caption}
+        seconds = self.trials.spent - started
+        return finding_entry(entry, answer=answer, figure=figure, seconds=seconds)
+
+    def _treatment_entries(self, treated: list[Offer], base: Offer) -> list[dict[str, Any]]:
+        compared = corrected([_gain(base, offer) for offer in treated])
+        return [
+            {
+                "id": offer.name,
+                "title": offer.title,
+                "paper": PAPER,
+                "metric": METRIC,
+                **difference,
+                "members": max(len(offer.losses), offer.members),
+                "seconds": offer.seconds,
+                "cost": offer.seconds / base.seconds,
+                "note": offer.note,
+            }
+            for offer, difference in zip(treated, compared, strict=True)
+        ]
+
+    def _baseline_entry(self, offer: Offer) -> dict[str, Any]:
+        found = crossed(offer.losses)
+        return {
+            "name": offer.name,
+            "title": offer.title,
+            "metric": METRIC,
+            "validation": found.value,
+            "interval": list(found.interval()),
+            "also": {"bits_a_character": found.value * self._bits(self.trials.validation)},
+            "seconds": offer.seconds,
+            "note": offer.note,
+        }
+
+    def _recommend(
+        self, offers: list[Offer], baselines: list[Offer]
+    ) -> tuple[dict[str, Any], Fitted]:
+        def validation(offer: Offer) -> float:
+            return float(offer.losses.mean())
+
+        chosen, reference = min(offers, key=validation), min(baselines, key=validation)
+        rest = sorted((o for o in offers if o is not chosen), key=validation)
+        model = chosen.build()
+        test = window_losses(model, self.trials.test, CONTEXT)
+        theirs = window_losses(reference.build(), self.trials.test, CONTEXT)
+        mine, other, better = (crossed(v[None]) for v in (test, theirs, theirs - test))
+        return {
+            "name": chosen.name,
+            "title": chosen.title,
+            "why": f"It has the best validation loss; {rest[0].title} comes next.",
+            "metric": METRIC,
+            "validation": validation(chosen),
+            "test": mine.value,
+            "interval": list(mine.interval()),
+            "test_rows": len(test) * (CONTEXT - 1),
+            "best_baseline": reference.name,
+            "best_baseline_title": reference.title,
+            "best_baseline_test": other.value,
+            "best_baseline_interval": list(other.interval()),
+            "difference": better.value,
+            "difference_interval": list(better.interval()),
+            "runner_up": rest[0].title,
+            "refitted": False,
+            "also": {"bits_a_character": mine.value * self._bits(self.trials.test)},
+        }, model
+
+    def _bits(self, tokens: np.ndarray) -> float:
+        """Bits a character for each nat a token."""
+        if self.trials.plan.vocabulary is None:
+            return 1 / np.log(2)
+        return len(tokens) / len(text.decode(tokens, self.alphabet)) / np.log(2)
+
+    def _data(self) -> dict[str, Any]:
+        plan = self.trials.plan
+        size = parameters(plan.vocab, plan.d)
+        notes = []
+        if plan.train + plan.held_out < plan.length:
+            notes.append(
+                f"trains on the first {plan.train:,} of {plan.length:,} {self._unit}s: what can be "
+                f"read often enough in {plan.budget:.0f} s"
+            )
+        notes.append(f"nets of width {plan.d}: {size / plan.train:.1f} parameters a {self._unit}")
+        return {
+            "name": Path(plan.source).stem,
+            "source": plan.source,
+            "kind": "text",
+            "task": "language",
+            "target": f"next {self._unit}",
+            "unit": f"{self._unit}s",
+            "rows": plan.length,
+            "columns": plan.vocab,
+            "classes": [],
+            "split": {
+                "train": plan.train,
+                "validation": len(self.trials.validation),
+                "test": len(self.trials.test),
+            },
+            "dropped": [],
+            "leakage": [],
+            "notes": notes,
+            "overparameterisation": {"parameters": size, "rows": plan.train},
+        }
+
+    def _summary(self, document: Mapping[str, Any]) -> list[str]:
+        plan = self.trials.plan
+        size = parameters(plan.vocab, plan.d)
+        lines = [
+            f"The net has {size:,} parameters for {plan.train:,} {self._unit}s, "
+            f"{size / plan.train:.1f} for each; the usual recipe has weight decay {USUAL}."
+        ]
+        lines += gravest(document["findings"])
+        helps = [t["title"] for t in document["treatments"] if t["verdict"] == "helps"]
+        lines.append(
+            f"What helps beside the usual recipe: {', '.join(helps)}."
+            if helps
+            else "No treatment helps beyond the noise."
+        )
+        return lines
+
+    def _pictures(self, document: Mapping[str, Any]) -> None:
+        pictures = {
+            "baselines": score_picture("log loss", document["baselines"]),
+            "treatments": gain_picture("log loss", document["treatments"], "the usual recipe"),
+            "members": self._member_picture(),
+        }
+        for name, (figure, caption) in pictures.items():
+            self.figures[name], self.captions[name] = figure, caption
+
+    def _member_picture(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Loss against the number of members: the mean over all ensembles of so many."""
+        trials = self.trials
+        rows = []
+        for title, recipe in (("usual recipe", trials.usual), ("tuned", trials.tuned)):
+            nets = trials.nets(trials.members(recipe))
+            for size, loss in member_losses(nets, trials.train, trials.validation).items():
+                rows.append({"members": size, "loss": loss, "recipe": title})
+        figure = figures.curve(
+            rows,
+            "members",
+            "loss",
+            color="recipe",
+            x_title="members of the ensemble",
+            y_title="validation loss, nats a token",
+        )
+        return figure, {
+            "title": "What more members bring",
+            "caption": "Mean over all ensembles of so many of the trained nets. Four members do "
+            "not tell the asymptote of ever more.",
+        }
+
+
+def member_losses(nets: list[Any], train: np.ndarray, held: np.ndarray) -> dict[int, float]:
+    """Mean loss of all ensembles of 1, 2, ... of the nets."""
+    found: dict[int, list[float]] = {}
+    for chosen in range(1, 2 ** len(nets)):
+        members = [net for i, net in enumerate(nets) if chosen >> i & 1]
+        model: LanguageModel = together(members, train)
+        loss = float(model.window_losses(held.astype(np.int64)).mean())
+        found.setdefault(len(members), []).append(loss)
+    return {size: float(np.mean(values)) for size, values in sorted(found.items())}
+
+
+def _given(model: Fitted) -> Callable[[], Fitted]:
+    return lambda: model
+
+
+def _gain(base: Offer, offer: Offer) -> Difference:
+    """Gain over the baseline: seed by seed where both have seeds, else over their mean."""
+    if len(offer.losses) == 1:
+        return crossed(base.losses.mean(axis=0, keepdims=True) - offer.losses)
+    return crossed(base.losses[: len(offer.losses)] - offer.losses)

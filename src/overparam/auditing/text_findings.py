@@ -1,0 +1,355 @@
+"""What the audit of a text looks for; see `auditing.registry`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from overparam.auditing.answers import Answer, NotAffordable
+from overparam.auditing.comparison import crossed
+from overparam.auditing.reading import statistic
+from overparam.auditing.registry import text_finding
+from overparam.auditing.text_plan import RATE, USUAL, parameters
+from overparam.auditing.text_trials import Trials, losses, updates
+from overparam.evidence.intervals import Interval, Statistic
+from overparam.evidence.regions import more_than
+from overparam.evidence.seed_tables import seed_means
+from overparam.evidence.verdict import Evidence, Verdict
+from overparam.report import figures
+from overparam.theory.scaling import Bootstrap, bootstrap
+
+PAPER = "infinite-compute"
+NATS = 0.02
+ROOM = 0.05
+NOISE = "half the spread between seeds of small nets: less is not worth a change"
+
+
+@text_finding(
+    "OL001",
+    "over-reading",
+    title="How often may the text be read?",
+    paper=PAPER,
+    thresholds={"rise": (NATS, NOISE)},
+)
+def over_reading(trials: Trials) -> Answer:
+    """Whether the usual recipe gets worse by reading the text more often.
+
+    How: nets with a weight decay of 0.1 read the text 8, 16 and 32 times, each with its own cosine
+    schedule. The statistic is the held-out loss of the longest run minus that of the best; where
+    the longest is the best, minus that of the run before. Its interval counts seeds and windows.
+
+    Why: with more parameters than tokens a net soon knows its text by heart, and from then on its
+    loss on other text rises.
+
+    What to do: stop at the best number of passes, or raise the weight decay, which moves it up.
+    """
+    curve = trials.usual_curve
+    passes = sorted(curve)
+    best = trials.usual.passes
+    longest = passes[-1]
+    reference = best if best != longest else passes[-2]
+    rise = crossed(curve[longest] - curve[reference])
+    evidence = Evidence(
+        _table(curve, "passes"),
+        statistic(rise, "rise of the loss, nats a token", curve[longest].shape[1]),
+        more_than(NATS),
+        _passes_picture(trials),
+    )
+    means = {p: float(curve[p].mean()) for p in passes}
+    if evidence.verdict is Verdict.HOLDS:
+        headline = (
+            f"Under the usual recipe the text is read up after {best} passes: loss "
+            f"{means[best]:.3f} there, {means[longest]:.3f} after {longest}."
+        )
+        action = f"Stop at {best} passes, or raise the weight decay."
+    else:
+        headline = (
+            f"Reading the text {longest} times does not hurt the usual recipe beyond the noise: "
+            f"loss {means[reference]:.3f} after {reference} passes, {means[longest]:.3f} after "
+            f"{longest}."
+        )
+        action = "More passes may still help; tune them together with the weight decay."
+    details = [
+        f"{trials.plan.train:,} tokens, nets of {_size(trials):,} parameters "
+        f"({_size(trials) / trials.plan.train:.1f} a token), weight decay {USUAL}, rate {RATE}.",
+    ]
+    caption = "Held-out loss against the number of passes; the tuned decay beside the usual one."
+    return Answer(evidence, headline, action, details, caption)
+
+
+@text_finding(
+    "OL002",
+    "weak-decay",
+    title="Is the usual weight decay too weak?",
+    paper=PAPER,
+    thresholds={"gain": (NATS, NOISE)},
+)
+def weak_decay(trials: Trials) -> Answer:
+    """Whether a larger weight decay, tuned together with the passes, beats the usual recipe.
+
+    How: from a decay of 1 and 16 passes the search goes to better neighbours on a grid (0.1, 0.3,
+    1, 3, 10; 8, 16, 32, 64 passes) until none is better. The statistic is the held-out loss of the
+    usual recipe, at its own best number of passes, minus that of what was found; four seeds each.
+
+    Why: on a text that is read many times the best decay is 10 to 30 times the usual 0.1. What acts
+    is rate x decay x updates / 2, the number of times that the weights are folded towards 0.
+
+    What to do: train with the decay and the passes that were found.
+    """
+    usual, tuned = trials.usual, trials.tuned
+    base, better = losses(trials.members(usual)), losses(trials.members(tuned))
+    gain = crossed(base - better)
+    found = trials.search
+    table = pl.DataFrame(
+        [{**at, "loss": loss, "seed": 0} for at, loss in found.evaluated if np.isfinite(loss)]
+    )
+    evidence = Evidence(
+        table,
+        statistic(gain, "gain of tuning, nats a token", base.shape[1]),
+        more_than(NATS),
+        _decay_picture(table),
+    )
+    sure = "" if evidence.verdict is Verdict.HOLDS else "perhaps "
+    recipe = f"decay {tuned.decay:g} and {tuned.passes} passes"
+    if evidence.verdict is Verdict.FAILS:
+        headline = f"The usual weight decay of {USUAL} will do"
+        headline += (
+            f", read {tuned.passes} times: the search found nothing better."
+            if usual == tuned
+            else f": {recipe} gain {gain.value:.3f} nats a token over it."
+        )
+        action = f"Keep weight decay {USUAL} with {usual.passes} passes."
+    else:
+        headline = (
+            f"The usual weight decay of {USUAL} is {sure}too weak: {recipe} bring the loss from "
+            f"{base.mean():.3f} to {better.mean():.3f}."
+        )
+        action = f"Train with weight {recipe} at rate {RATE:g}."
+    folds = RATE * tuned.decay * updates(trials.plan, tuned.passes) / 2
+    edge = [f"{name} is at the end of its grid" for name in found.at_edge]
+    details = [
+        f"The search looked at {len(table)} recipes with {len(found.neighbours)} neighbours of the "
+        f"best; {'none of them is better' if not trials.skipped else _skipped(trials)}"
+        f"{'; ' + ', '.join(edge) if edge else ''}.",
+        f"Carry over rate x decay x updates / 2 = {folds:.2g}, not the decay: optima move with the "
+        "number of updates.",
+    ]
+    caption = "Held-out loss of the recipes that the search looked at."
+    return Answer(
+        evidence, headline, action, details, caption, extra={"recipe": dict(found.configuration)}
+    )
+
+
+@text_finding(
+    "OL003",
+    "below-counting",
+    title="Does a net beat counting?",
+    paper=PAPER,
+)
+def below_counting(trials: Trials) -> Answer:
+    """Whether the tuned net predicts worse than counts of short runs of tokens.
+
+    How: interpolated n-gram models of up to five tokens are fitted to the same text. The statistic
+    is the held-out loss of the tuned net minus that of the best of them.
+
+    Why: on a short text a table of counts is hard to beat. A net that it beats has learnt nothing
+    that counting does not give for nothing.
+
+    What to do: use the counts, get more text, or start from a model that was trained on other text.
+    """
+    windows = trials.windows(trials.validation)
+    counted = {o: -m.log_probabilities(windows).mean(-1) for o, m in trials.counted.items()}
+    best = min(counted, key=lambda order: float(counted[order].mean()))
+    nets = losses(trials.members(trials.tuned))
+    behind = crossed(nets - counted[best])
+    rows = [{"model": _named(o), "loss": float(v.mean())} for o, v in counted.items()]
+    rows += [{"model": "tuned net", "loss": float(nets.mean())}]
+    evidence = Evidence(
+        pl.DataFrame(rows),
+        statistic(behind, "net minus counting, nats a token", nets.shape[1]),
+        more_than(0),
+        None,
+    )
+    pair = f"{nets.mean():.3f} against {counted[best].mean():.3f} of {_named(best)}"
+    if evidence.verdict is Verdict.HOLDS:
+        headline = f"Counting beats the net: loss {pair}."
+        action = (
+            "Use the counts, or more text; more tuning of nets this small will not close a gap of "
+            f"{behind.value:.2f} nats."
+            if behind.value > 0.1
+            else "Use the counts, or average nets: an ensemble may close the gap."
+        )
+    elif evidence.verdict is Verdict.FAILS:
+        headline = f"The tuned net has learnt more than counts know: loss {pair}."
+        action = "A net is worth its cost here."
+    else:
+        headline = f"Net and counting are level within the noise: loss {pair}."
+        action = "Counting is far cheaper; a net pays only where it is averaged."
+    return Answer(evidence, headline, action)
+
+
+@text_finding(
+    "OL004",
+    "room-above",
+    title="What would a larger net still gain?",
+    paper=PAPER,
+    thresholds={"room": (ROOM, "the spread between seeds: less is luck")},
+)
+def room_above(trials: Trials) -> Answer:
+    """How far the tuned net is from the asymptote of its scaling law.
+
+    How: nets of half to one and a half times the width are trained by the tuned recipe, three seeds
+    each, and A / N^alpha + E is fitted to the mean losses over the parameters N. The statistic is
+    the loss of the net minus E; its interval resamples the seeds. Where the interval of E is wider
+    than the range of the losses, the sizes do not identify it, and the answer says so.
+
+    Why: E is the best that a larger net of this recipe would reach on this text. What is left above
+    it can be bought with parameters; what is below it cannot.
+
+    What to do: enlarge the net where much is left; otherwise average nets, or get more text.
+    """
+    by_width = trials.by_width
+    if by_width is None:
+        raise NotAffordable(
+            "needs nets of three further widths, for which too little of the budget is left; a "
+            "larger --budget runs it."
+        )
+    widths = sorted(by_width)
+    sizes = [parameters(trials.plan.vocab, d) for d in widths]
+    means = [by_width[d].mean(axis=1) for d in widths]
+    law = bootstrap(sizes, means)
+    here = by_width[trials.plan.d].mean()
+    ends = law.interval()
+    left = Statistic(
+        float(here - law.law.asymptote),
+        Interval(here - ends.high, here - ends.low, method="bootstrap of seeds"),
+        "loss above the law's asymptote, nats a token",
+        len(means[0]),
+    )
+    evidence = Evidence(
+        _law_table(sizes, means), left, more_than(ROOM), _law_picture(sizes, means, law)
+    )
+    reach = f"E = {law.law.asymptote:.3f} (resampled seeds {ends.low:.3f} to {ends.high:.3f})"
+    spread = f"losses of {widths[0]} to {widths[-1]} wide nets differ by {law.spread:.3f}"
+    outcome: str | None
+    if not law.identified:
+        headline = (
+            f"These widths do not tell what larger nets would reach: {spread}, and the asymptote "
+            f"lies anywhere between {ends.low:.2f} and {ends.high:.2f}."
+        )
+        action = "Do not enlarge the net for this text on this evidence; average nets instead."
+        outcome = "fine" if law.spread < ROOM else "tip"
+    elif evidence.verdict is Verdict.HOLDS:
+        headline = f"Larger nets of this recipe would gain {left.value:.3f} nats: {reach}."
+        action = "Enlarge the net; the asymptote says how far that goes."
+        outcome = "tip"
+    else:
+        headline = f"The net is near the best of its recipe: {reach}, loss {here:.3f}."
+        action = "More parameters buy little; more members or more text may."
+        outcome = None
+    details = [
+        f"Law over {len(widths)} widths and {len(means[0])} seeds each: A = {law.law.A:.3g}, "
+        f"alpha = {law.law.alpha:.2f}, {reach}; "
+        f"{'identified' if law.identified else 'not identified'}: {spread}.",
+    ]
+    caption = "Held-out loss against parameters, with the fitted law where it is identified."
+    return Answer(evidence, headline, action, details, caption, outcome=outcome)
+
+
+def _size(trials: Trials) -> int:
+    return parameters(trials.plan.vocab, trials.plan.d)
+
+
+def _named(order: int) -> str:
+    return "single tokens" if order == 1 else f"runs of {order} tokens"
+
+
+def _skipped(trials: Trials) -> str:
+    return f"{len(trials.skipped)} of the recipes that it asked for did not fit the budget"
+
+
+def _table(curve: dict[int, np.ndarray], name: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {name: key, "seed": seed, "loss": float(value)}
+            for key, found in curve.items()
+            for seed, value in enumerate(found.mean(axis=1))
+        ]
+    )
+
+
+def _passes_picture(trials: Trials) -> dict[str, Any]:
+    usual = _table(trials.usual_curve, "passes").with_columns(decay=pl.lit(f"decay {USUAL}"))
+    tuned = trials.tuned.decay
+    rows = [
+        {"passes": at["passes"], "seed": 0, "loss": loss, "decay": f"decay {tuned:g}"}
+        for at, loss in trials.search.evaluated
+        if at["decay"] == tuned and np.isfinite(loss) and tuned != USUAL
+    ]
+    table = pl.concat([usual, pl.DataFrame(rows, schema=usual.schema)]) if rows else usual
+    means = seed_means(table, "loss", ["decay", "passes"])
+    return figures.curve(
+        means.sort("decay", "passes"),
+        "passes",
+        "loss",
+        color="decay",
+        low="low",
+        high="high",
+        log_x=True,
+        x_title="passes over the text (log)",
+        y_title="held-out loss, nats a token",
+    )
+
+
+def _decay_picture(table: pl.DataFrame) -> dict[str, Any]:
+    named = table.sort("passes", "decay").with_columns(read=pl.format("{} passes", "passes"))
+    return figures.curve(
+        named,
+        "decay",
+        "loss",
+        color="read",
+        log_x=True,
+        x_title="weight decay (log)",
+        y_title="held-out loss, nats a token",
+    )
+
+
+def _law_table(sizes: list[int], means: list[np.ndarray]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {"parameters": size, "seed": seed, "loss": float(value)}
+            for size, group in zip(sizes, means, strict=True)
+            for seed, value in enumerate(group)
+        ]
+    )
+
+
+def _law_picture(sizes: list[int], means: list[np.ndarray], law: Bootstrap) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = seed_means(_law_table(sizes, means), "loss", ["parameters"])
+    rows = found.select("parameters", "loss", "low", "high").with_columns(
+        pl.col("parameters").cast(pl.Float64), what=pl.lit("measured")
+    )
+    rules = []
+    if law.identified:
+        grid = np.geomspace(sizes[0], 4 * sizes[-1], 40)
+        drawn = pl.DataFrame({"parameters": grid, "loss": law.law.predict(grid)})
+        drawn = drawn.with_columns(low=pl.col("loss"), high=pl.col("loss"), what=pl.lit("law"))
+        rows = pl.concat([rows, drawn.select(rows.columns)])
+        rules = [(float(law.law.asymptote), "asymptote", "y")]
+    return figures.curve(
+        rows,
+        "parameters",
+        "loss",
+        color="what",
+        low="low",
+        high="high",
+        log_x=True,
+        rules=rules,
+        x_title="parameters (log)",
+        y_title="held-out loss, nats a token",
+    )

@@ -1,0 +1,204 @@
+"""The plan of a text's audit: how much of the text, how large a net, which recipes.
+
+The usual question of over-parameterised language models is of a fixed text and free compute. So the
+plan takes as much text as can be read often enough within the budget, and a net with at least three
+parameters a token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overparam.data.fingerprint import fingerprint
+from overparam.evidence.atomic_write import write_whole
+from overparam.evidence.errors import UserError
+from overparam.version import __version__
+
+FORMAT = 1
+CONTEXT = 64  # tokens that a net reads
+BATCH = 16  # windows an update
+RATE = 3e-3
+USUAL = 0.1  # weight decay of the usual recipe
+DECAYS = (0.1, 0.3, 1.0, 3.0, 10.0)
+PASSES = (8, 16, 32, 64)
+MEMBERS = 4
+CURVE_SEEDS = 3  # of the usual recipe at each number of passes, of each width, of students
+SEARCH_SEEDS = 2  # of each recipe that the search looks at
+SHARE = 0.75  # of the teachers' text in a student's reading
+WIDTHS = (32, 64, 96, 128, 192, 256)
+RELATIVE = (0.5, 0.75, 1.0, 1.5)  # widths of the scaling law
+DEPTH = 2
+RATIO = 3  # parameters a token, at least
+FEWEST = 2048  # tokens to train on
+MOST_HELD = 65_536  # held-out tokens
+USED = 0.75  # of the budget, by what is expected: the search may walk further than that
+STEP = 4e-3  # seconds of an update besides its arithmetic; `benchmarks/language_models.py`
+SPEED = 75e9  # floating-point operations a second of one thread
+
+
+@dataclass(frozen=True)
+class TextPlan:
+    """What was asked for and what was chosen.
+
+    Attributes
+    ----------
+    length : int
+        Tokens of the text.
+    train, held_out : int
+        Tokens to train on, from the start of the text, and held-out ones.
+    d : int
+        Width of the net.
+    seconds : float
+        Expected seconds of one thread.
+    """
+
+    source: str
+    fingerprint: str
+    vocabulary: int | None
+    budget: float
+    seed: int
+    jobs: int
+    vocab: int
+    length: int
+    train: int
+    held_out: int
+    d: int
+    seconds: float
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the nets."""
+        return tuple(100 * self.seed + i for i in range(MEMBERS))
+
+    @property
+    def widths(self) -> list[int]:
+        """Widths of the scaling law."""
+        return [int(share * self.d) for share in RELATIVE]
+
+    def run_seconds(self, d: int, passes: float) -> float:
+        """Expected seconds of one thread to train a net of width `d`."""
+        return passes * self.train * token_seconds(self.vocab, d)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what plan.json holds."""
+        return {"format": FORMAT, "version": __version__, "task": "language", **asdict(self)}
+
+
+def parameters(vocab: int, d: int) -> int:
+    """Parameters of the net of width `d`."""
+    return 12 * DEPTH * d * d + (2 * vocab + CONTEXT + 2 * DEPTH + 1) * d
+
+
+def token_seconds(vocab: int, d: int) -> float:
+    """Seconds of one thread that a token takes in training."""
+    return 6 * parameters(vocab, d) / SPEED + STEP / (BATCH * CONTEXT)
+
+
+def make_text_plan(
+    source: str,
+    tokens: np.ndarray,
+    vocab: int,
+    *,
+    start: int,
+    vocabulary: int | None,
+    budget: float,
+    seed: int,
+    jobs: int,
+) -> TextPlan:
+    """Choose text and net for the budget.
+
+    Parameters
+    ----------
+    start : int
+        Where held-out tokens begin.
+    """
+    held_out = min(MOST_HELD, len(tokens) - start)
+    if start < FEWEST:
+        raise UserError(
+            f"data must have at least {FEWEST * 5 // 4:,} tokens to learn from a text; got "
+            f"{len(tokens):,}."
+        )
+    asked = (start, *_lengths_below(start))
+    for train in asked:
+        d = fitting_width(vocab, train)
+        seconds = expected_seconds(vocab, train, d)
+        if seconds <= USED * budget * jobs or train == asked[-1]:
+            break
+    return TextPlan(
+        source=source,
+        fingerprint=fingerprint([np.asarray(tokens)]),
+        vocabulary=vocabulary,
+        budget=budget,
+        seed=seed,
+        jobs=jobs,
+        vocab=vocab,
+        length=len(tokens),
+        train=train,
+        held_out=held_out,
+        d=d,
+        seconds=seconds,
+    )
+
+
+def fitting_width(vocab: int, train: int) -> int:
+    """The least width with `RATIO` parameters a token, or the largest there is."""
+    return next((d for d in WIDTHS if parameters(vocab, d) >= RATIO * train), WIDTHS[-1])
+
+
+def expected_seconds(vocab: int, train: int, d: int) -> float:
+    """Seconds of one thread for the whole audit, the search taking its usual way."""
+    usual = CURVE_SEEDS * sum(PASSES[:3]) + PASSES[1]
+    search = SEARCH_SEEDS * (PASSES[0] + 4 * PASSES[1] + 3 * PASSES[2] + PASSES[3])
+    members = (MEMBERS - SEARCH_SEEDS) * PASSES[2]
+    students = CURVE_SEEDS * 1.2 * PASSES[1] / (1 - SHARE)  # a fifth for writing their text
+    own = (usual + search + members + students) * token_seconds(vocab, d)
+    law = sum(token_seconds(vocab, int(share * d)) for share in RELATIVE if share != 1)
+    return train * (own + CURVE_SEEDS * PASSES[2] * law)
+
+
+def _lengths_below(start: int) -> Iterator[int]:
+    """Ever shorter texts, by a factor of sqrt(2), down to the shortest."""
+    power = 2 * np.log2(start / FEWEST)
+    for k in range(int(np.ceil(power)) - 1, -1, -1):
+        yield int(FEWEST * 2 ** (k / 2))
+
+
+def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
+    """The plan in the folder where it asks for the same, else `plan`, which is written there.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another audit.
+    """
+    path = folder / "plan.json"
+    if fresh or not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(plan.to_json(), indent=1) + "\n")
+        return plan
+    try:
+        raw = json.loads(path.read_text())
+    except ValueError:
+        raw = {}
+    known = set(TextPlan.__dataclass_fields__)
+    if raw.get("task") != "language" or raw.get("version") != __version__ or not known <= set(raw):
+        raise UserError(
+            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
+            "Choose another --out, or --fresh to start over."
+        )
+    found = TextPlan(**{name: raw[name] for name in known})
+    for name in ("fingerprint", "vocabulary", "budget", "seed"):
+        if getattr(found, name) != getattr(plan, name):
+            shown = "" if name == "fingerprint" else f" {getattr(found, name)!r}"
+            what = "other data" if name == "fingerprint" else f"{name}{shown}"
+            raise UserError(
+                f"out must not hold an audit of {what}; {str(folder)!r} does. Choose another "
+                "--out, or --fresh to start over."
+            )
+    return found

@@ -1,0 +1,227 @@
+"""What a text's audit trains, once each, and what of its budget is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from overparam.auditing import text_cells as cells
+from overparam.auditing.budget import makespan
+from overparam.auditing.charges import Charges
+from overparam.auditing.context import StageFailed
+from overparam.auditing.text_plan import (
+    BATCH,
+    CONTEXT,
+    CURVE_SEEDS,
+    DECAYS,
+    MEMBERS,
+    PASSES,
+    SEARCH_SEEDS,
+    SHARE,
+    USUAL,
+    TextPlan,
+)
+from overparam.evidence.cells import CellFailure, call_many
+from overparam.nets.tiny_gpt import TinyGPT
+from overparam.search.coordinate_descent import LocalOptimum, locally_optimal
+from overparam.training.ngrams import NGrams
+
+ORDERS = (1, 2, 3, 5)
+START = {"decay": 1.0, "passes": 16}  # of the search
+LEFT = 0.9  # of the budget; the page and the test take the rest
+
+
+class Recipe(NamedTuple):
+    """A width, a weight decay, and how often the text is read."""
+
+    d: int
+    decay: float
+    passes: int
+
+
+@dataclass
+class Trials:
+    """Models of one text, trained when they are asked for.
+
+    Parameters
+    ----------
+    plan : TextPlan
+    train, validation, test : ndarray (n,)
+        Tokens: to learn from, to choose by, to score once.
+    charges : Charges
+        What rounds cost, kept for a second run.
+    """
+
+    plan: TextPlan
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    charges: Charges
+    spent: float = 0.0
+    searched: bool = False
+    skipped: list[Recipe] = field(default_factory=list)
+    _models: dict[tuple[Recipe, int], dict[str, Any]] = field(default_factory=dict)
+
+    def models(
+        self, recipes: Iterable[Recipe], count: int, label: str
+    ) -> list[list[dict[str, Any]]]:
+        """Models of the first `count` seeds of each recipe, as `cells.text_model` gives them."""
+        wanted = list(recipes)
+        seeds = self.plan.seeds[:count]
+        asked = [(r, s) for r in wanted for s in seeds if (r, s) not in self._models]
+        arguments = [
+            {
+                **self._text(),
+                "d": r.d,
+                "weight_decay": r.decay,
+                "passes": r.passes,
+                "seed": seed,
+            }
+            for r, seed in asked
+        ]
+        found = self._run(cells.text_model, arguments, label)
+        self._models.update(zip(asked, found, strict=True))
+        return [[self._models[r, s] for s in seeds] for r in wanted]
+
+    @cached_property
+    def counted(self) -> dict[int, NGrams]:
+        """Models that count, by order: a run of so many tokens is the longest that they know."""
+        vocab = self.plan.vocab
+        orders = [order for order in ORDERS if vocab**order < 2**63]
+        return {order: NGrams(vocab, order).fit(self.train) for order in orders}
+
+    @cached_property
+    def usual_curve(self) -> dict[int, np.ndarray]:
+        """Validation losses (seeds, windows) of the usual recipe by the number of passes."""
+        recipes = [Recipe(self.plan.d, USUAL, p) for p in PASSES[:3]]
+        found = self.models(recipes, CURVE_SEEDS, "usual recipe")
+        return {r.passes: losses(models) for r, models in zip(recipes, found, strict=True)}
+
+    @cached_property
+    def usual(self) -> Recipe:
+        """The usual weight decay with its best number of passes."""
+        curve = self.usual_curve
+        return Recipe(self.plan.d, USUAL, min(curve, key=lambda p: float(curve[p].mean())))
+
+    @cached_property
+    def search(self) -> LocalOptimum:
+        """A recipe that no neighbour on the grid beats, by validation loss."""
+        self.usual  # noqa: B018  the first round is its
+
+        def evaluate(at: dict[str, Any]) -> float:
+            recipe = Recipe(self.plan.d, at["decay"], at["passes"])
+            first = not self.searched
+            self.searched = True
+            known = first or (recipe, self.plan.seeds[SEARCH_SEEDS - 1]) in self._models
+            if not known and not self.affords(self._search_cost(recipe), self._after_search()):
+                self.skipped.append(recipe)
+                return math.inf
+            [models] = self.models([recipe], SEARCH_SEEDS, "search for the recipe")
+            return float(losses(models).mean())
+
+        return locally_optimal(evaluate, START, {"decay": DECAYS, "passes": PASSES})
+
+    @cached_property
+    def tuned(self) -> Recipe:
+        """What the search found."""
+        at = self.search.configuration
+        return Recipe(self.plan.d, at["decay"], at["passes"])
+
+    def members(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """All seeds' models of a recipe of the plan's width."""
+        return self.models([recipe], MEMBERS, "members")[0]
+
+    @cached_property
+    def students(self) -> list[dict[str, Any]] | None:
+        """Students of the tuned members; None where the budget does not reach."""
+        passes = max(PASSES[0], self.tuned.passes // 2)
+        one = 1.2 * self.plan.run_seconds(self.plan.d, passes / (1 - SHARE))
+        if not self.affords(self._rounds(one, CURVE_SEEDS)):
+            return None
+        teachers = np.stack([model["weights"] for model in self.members(self.tuned)])
+        arguments = [
+            {
+                **self._text(),
+                "d": self.plan.d,
+                "teachers": teachers,
+                "weight_decay": student_decay(self.tuned.decay),
+                "passes": passes,
+                "seed": seed,
+            }
+            for seed in self.plan.seeds[:CURVE_SEEDS]
+        ]
+        return self._run(cells.student, arguments, "students")
+
+    @cached_property
+    def by_width(self) -> dict[int, np.ndarray] | None:
+        """Validation losses (seeds, windows) of the tuned recipe by width; None if unaffordable."""
+        recipes = [self.tuned._replace(d=d) for d in self.plan.widths]
+        costs = [
+            self.plan.run_seconds(r.d, r.passes)
+            for r in recipes
+            if r.d != self.plan.d
+            for _ in range(CURVE_SEEDS)
+        ]
+        if not self.affords(makespan(costs, self.plan.jobs)):
+            return None
+        found = self.models(recipes, CURVE_SEEDS, "widths")
+        return {r.d: losses(models) for r, models in zip(recipes, found, strict=True)}
+
+    def nets(self, models: Sequence[dict[str, Any]]) -> list[TinyGPT]:
+        """Their networks."""
+        return [cells.restored(m["weights"], self.plan.vocab, self.plan.d) for m in models]
+
+    def affords(self, seconds: float, kept: float = 0.0) -> bool:
+        """Whether so many seconds fit, with `kept` for what comes after."""
+        return seconds <= LEFT * self.plan.budget - self.spent - kept
+
+    def windows(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens as windows (w, CONTEXT)."""
+        count = len(tokens) // CONTEXT
+        return tokens[: count * CONTEXT].reshape(count, CONTEXT)
+
+    def _text(self) -> dict[str, Any]:
+        return {"train": self.train, "held": self.validation, "vocab": self.plan.vocab}
+
+    def _search_cost(self, recipe: Recipe) -> float:
+        return self._rounds(self.plan.run_seconds(recipe.d, recipe.passes), SEARCH_SEEDS)
+
+    def _after_search(self) -> float:
+        """Seconds for the rest of the members; students and widths may be left out."""
+        return self._rounds(self.plan.run_seconds(self.plan.d, PASSES[2]), MEMBERS - SEARCH_SEEDS)
+
+    def _rounds(self, one: float, count: int) -> float:
+        return makespan([one] * count, self.plan.jobs)
+
+    def _run(self, function: Any, arguments: list[dict[str, Any]], label: str) -> list[Any]:
+        if not arguments:
+            return []
+        start = perf_counter()
+        results = call_many(function, arguments, label=label)
+        for result in results:
+            if isinstance(result, CellFailure):
+                raise StageFailed(f"{label}: {result.error}")
+        took = makespan([r.seconds for r in results], self.plan.jobs)  # type: ignore[union-attr]
+        self.spent += self.charges.settle(label, max(perf_counter() - start, took))
+        return [dict(r.value) for r in results]  # type: ignore[union-attr]
+
+
+def losses(models: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Validation losses (seeds, windows) of models."""
+    return np.stack([model["losses"] for model in models])
+
+
+def student_decay(decay: float) -> float:
+    """A student reads four times as much: it takes the next smaller decay of the grid."""
+    return max((d for d in DECAYS if d < decay), default=decay)
+
+
+def updates(plan: TextPlan, passes: float) -> int:
+    """Updates of the weights in a run."""
+    return max(1, round(passes * (plan.train // CONTEXT) / BATCH))

@@ -1,0 +1,84 @@
+"""Each finding of a text fires where it must and stays silent where it must."""
+
+import numpy as np
+import pytest
+from tests.auditing.planted_text import planted
+
+from overparam.auditing.answers import NotAffordable
+from overparam.auditing.text_findings import below_counting, over_reading, room_above, weak_decay
+from overparam.auditing.text_plan import parameters
+
+
+def test_a_text_that_is_over_read_is_an_issue():
+    trials = planted(lambda d, decay, passes: 2.5 + 0.2 * np.log2(passes / 8))
+    answer = over_reading(trials)
+    assert answer.resolved_outcome == "issue"
+    assert "read up after 8 passes: loss " in answer.headline
+    assert answer.evidence.statistic.value == pytest.approx(0.4, abs=0.03)
+
+
+def test_a_loss_that_falls_with_every_pass_is_fine():
+    trials = planted(lambda d, decay, passes: 2.5 - 0.2 * np.log2(passes / 8))
+    answer = over_reading(trials)
+    assert answer.resolved_outcome == "fine"
+    assert answer.evidence.statistic.value == pytest.approx(-0.2, abs=0.03)
+
+
+def test_a_decay_that_is_too_weak_is_an_issue():
+    trials = planted(lambda d, decay, passes: 2.5 + 0.1 * np.log10(max(decay, 0.01) / 3) ** 2)
+    answer = weak_decay(trials)
+    assert answer.resolved_outcome == "issue"
+    assert answer.extra["recipe"]["decay"] == 3
+    assert answer.evidence.statistic.value == pytest.approx(0.1 * np.log10(30) ** 2, abs=0.02)
+    assert "none of them is better" in answer.details[0]
+
+
+def test_a_usual_decay_that_is_best_is_fine():
+    trials = planted(lambda d, decay, passes: 2.5 + 0.1 * decay)
+    answer = weak_decay(trials)
+    assert answer.resolved_outcome == "fine"
+    assert "will do" in answer.headline
+    assert "decay is at the end of its grid" in answer.details[0]
+
+
+def test_a_net_that_counts_beat_is_an_issue():
+    repeated = np.tile(np.arange(30), 150)
+    held = np.log(30)  # what the held-out random text costs the best count, and more
+    worse = planted(lambda d, decay, passes: held + 8, text=repeated)
+    assert below_counting(worse).resolved_outcome == "issue"
+    better = planted(lambda d, decay, passes: 1.0)
+    answer = below_counting(better)
+    assert answer.resolved_outcome == "fine"
+    assert answer.headline.startswith("The tuned net has learnt more than counts know")
+
+
+def law(alpha, size):
+    def loss(d, decay, passes):
+        return 2.0 + size * parameters(30, d) ** -alpha
+
+    return loss
+
+
+def test_room_above_is_a_tip_where_the_law_tells_it():
+    trials = planted(law(1.0, 4e4), spread=0.002)
+    answer = room_above(trials)
+    assert answer.resolved_outcome == "tip"
+    assert answer.headline.startswith("Larger nets of this recipe would gain")
+    assert answer.evidence.statistic.value == pytest.approx(4e4 / parameters(30, 64), rel=0.1)
+
+
+def test_a_flat_law_leaves_no_room():
+    answer = room_above(planted(lambda d, decay, passes: 2.0, spread=0.002))
+    assert answer.resolved_outcome == "fine"
+
+
+def test_sizes_that_do_not_tell_the_asymptote_say_so():
+    answer = room_above(planted(law(0.05, 3.0), spread=0.02))
+    assert answer.resolved_outcome == "tip"
+    assert answer.headline.startswith("These widths do not tell what larger nets would reach")
+
+
+def test_without_time_the_law_is_not_fitted():
+    trials = planted(lambda d, decay, passes: 2.0, budget=0.01)
+    with pytest.raises(NotAffordable, match="needs nets of three further widths"):
+        room_above(trials)

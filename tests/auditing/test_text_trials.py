@@ -1,0 +1,60 @@
+"""The search goes to the best recipe, trains nothing twice, and stops at the budget."""
+
+import numpy as np
+import pytest
+from tests.auditing.planted_text import planted
+
+from overparam.auditing.text_plan import MEMBERS
+from overparam.auditing.text_trials import Recipe, student_decay, updates
+
+
+def bowl(d, decay, passes):
+    """Best at a decay of 3 and 32 passes."""
+    return 2.5 + 0.1 * np.log10(max(decay, 0.01) / 3) ** 2 + 0.05 * np.log2(passes / 32) ** 2
+
+
+def test_the_search_finds_the_best_recipe_with_its_certificate():
+    trials = planted(bowl)
+    assert trials.tuned == Recipe(64, 3.0, 32)
+    assert len(trials.search.neighbours) == 4
+    assert trials.search.at_edge == ()
+    assert trials.skipped == []
+
+
+def test_the_usual_recipe_has_its_best_number_of_passes():
+    trials = planted(lambda d, decay, passes: 2.5 + 0.1 * abs(np.log2(passes / 16)))
+    assert trials.usual == Recipe(64, 0.1, 16)
+    assert sorted(trials.usual_curve) == [8, 16, 32]
+
+
+def test_nothing_is_trained_twice():
+    trials = planted(bowl)
+    trials.members(trials.tuned)
+    trained = sum(count for _, count in trials.asked)
+    trials.members(trials.tuned)
+    assert sum(count for _, count in trials.asked) == trained
+    assert ("members", MEMBERS - 2) in trials.asked
+
+
+def test_a_small_budget_ends_the_search_but_not_before_its_start():
+    trials = planted(bowl, budget=0.01)
+    assert trials.tuned == Recipe(64, 1.0, 16)
+    assert trials.skipped
+    assert trials.students is None
+    assert trials.by_width is None
+
+
+def test_students_and_widths_follow_the_tuned_recipe():
+    trials = planted(bowl)
+    assert len(trials.students) == 3
+    assert sorted(trials.by_width) == [32, 48, 64, 96]
+    assert all(found.shape == (3, 100) for found in trials.by_width.values())
+
+
+@pytest.mark.parametrize(("decay", "wanted"), [(10.0, 3.0), (0.3, 0.1), (0.1, 0.1)])
+def test_a_student_takes_the_next_smaller_decay(decay, wanted):
+    assert student_decay(decay) == wanted
+
+
+def test_updates_are_those_of_the_engine():
+    assert updates(planted(bowl).plan, 16) == 64
