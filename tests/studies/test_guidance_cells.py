@@ -20,23 +20,32 @@ def test_rows_are_drawn_by_the_seed_and_standardised_by_one_mean():
     assert not torch.equal(data.X, images("digits", 128, 60, 1).X)
 
 
+def weights_after(conditions, epochs=2):
+    """First-layer weights (M, width, pixels) of three layers of 8 after training."""
+    runs = Runs(conditions, SIZES, 3, 8)
+    runs.train(epochs, [])
+    return runs.net.weights[0].detach()
+
+
+def assert_same(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
 def test_neighbours_do_not_matter():
-    one = Runs(["none"], SIZES, 3, 8).train(2, [2])
-    two = Runs(["untrained", "none", "trained"], SIZES, 3, 8).train(2, [2])
-    np.testing.assert_allclose(one["none"], two["none"], rtol=1e-3)
-    assert two["untrained"] != two["none"]
+    [alone] = weights_after(["none"])
+    untrained, none, _ = weights_after(["untrained", "none", "trained"])
+    assert_same(none, alone)
+    assert (untrained - none).abs().max() > 1e-3
 
 
 def test_a_guided_start_ends(monkeypatch):
-    monkeypatch.setattr(
-        cells,
-        "GUIDED",
-        cells.GUIDED | {"untrained start": ("untrained", 0), "trained start": ("trained", 10**6)},
-    )
-    conditions = ["none", "untrained start", "trained", "trained start"]
-    found = Runs(conditions, SIZES, 3, 8).train(2, [2])
-    np.testing.assert_allclose(found["untrained start"], found["none"], rtol=1e-3)
-    np.testing.assert_allclose(found["trained start"], found["trained"], rtol=1e-3)
+    limits = {"untrained start": ("untrained", 0), "trained start": ("trained", 10**6)}
+    monkeypatch.setattr(cells, "GUIDED", cells.GUIDED | limits)
+    names = ["none", "untrained start", "trained", "trained start"]
+    none, untrained, trained, start = weights_after(names)
+    assert_same(untrained, none)
+    assert_same(start, trained)
+    assert (trained - none).abs().max() > 1e-3
 
 
 def test_alignment_alone_sees_no_labels_and_distillation_adds_the_guide():
@@ -75,6 +84,13 @@ def test_figures_of_a_group(group):
 def test_same_arguments_same_figures():
     sizes = SIZES | {"depth": 3, "width": 8, "measured": (2,)}
     assert fully_connected("headline", **sizes) == fully_connected("headline", **sizes)
+
+
+def test_the_kept_guide_stays_without_hooks():
+    guide = cells.trained_guide("digits", 128, 60, 0, 64)
+    Runs(["trained"], SIZES, 3, 8).train(1, [])
+    assert guide is cells.trained_guide("digits", 128, 60, 0, 64)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in guide.modules())
 
 
 def test_kappa_is_cohens():

@@ -124,6 +124,17 @@ def test_alpha_zero_is_plain_training_bit_for_bit():
     assert not torch.equal(plain["0.weight"], one["0.weight"])
 
 
+def test_at_alpha_zero_the_guide_does_not_run():
+    guide, target, x = convnet(), perceptron(), images()
+    guide.register_forward_hook(lambda *_: pytest.fail("the guide ran"))
+    with Guidance(guide, target, alpha=0.0) as guidance:
+        target(x)
+        term = guidance.loss(x)
+    assert float(term) == 0
+    assert not term.requires_grad
+    assert guidance.distances_ == {}
+
+
 def test_the_target_runs_once_a_step():
     found = trained(lambda target: Guidance(convnet(), target), steps=7)
     assert found["1.num_batches_tracked"] == 7

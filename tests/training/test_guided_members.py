@@ -30,11 +30,15 @@ def batch_normed(d, k, seed):
     return nn.Sequential(nn.Linear(d, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, k))
 
 
-def convnet(seed, **options):
+def convolutional(d, k, seed):
+    return ConvNet((1, 8, 8), k, channels=(3, 4, 5), seed=seed)
+
+
+def convnet(seed):
     return ConvNet((1, 8, 8), 3, channels=(4, 5), seed=seed).eval()
 
 
-def loop(factory, seed, guide, limit=None, **options):
+def loop(factory, seed, guide, limit=None):
     """The same training by `Guidance`."""
     X, y = rows()
     x, labels = torch.as_tensor(X), torch.as_tensor(y)
@@ -42,7 +46,7 @@ def loop(factory, seed, guide, limit=None, **options):
     net = ensemble.member(0).train()
     optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
     stream = MinibatchStream(seed, torch.arange(N))
-    with Guidance(guide, net, steps=limit, **options) as guidance:
+    with Guidance(guide, net, steps=limit) as guidance:
         for step in range(STEPS):
             batch = stream.take(SIZE)
             loss = nn.functional.cross_entropy(net(x[batch]), labels[batch])
@@ -54,7 +58,7 @@ def loop(factory, seed, guide, limit=None, **options):
     return net.eval()
 
 
-@pytest.mark.parametrize("factory", [perceptron, batch_normed])
+@pytest.mark.parametrize("factory", [perceptron, batch_normed, convolutional])
 @pytest.mark.parametrize("plan", ["stacked", "loop"])
 def test_members_train_as_single_networks_do(factory, plan):
     X, y = rows()

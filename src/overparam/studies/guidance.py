@@ -7,8 +7,8 @@ network of 40 or 48 layers, C3 a wide one that overfits, C4 convolutions without
 small ResNets. Everything is small: 2,048 images of Fashion-MNIST, where the paper has ImageNet.
 
 The targets of one seed share initial weights and minibatches; each seed has its own rows, weights
-and guides. Not measured here: C5 (recurrent networks and transformers guide each other) and C6
-(language models), which need hours of training.
+and guides. Not measured: C5 (recurrent networks and transformers guide each other) and C6 (language
+models).
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ FASTER = 0.08  # ... of 40 layers after 15 epochs
 SAME = 0.05  # accuracy, of a guided start and of guidance throughout
 CALMER = 0.3  # share of the rise of the log loss that guidance takes away
 BOTH = ("untrained", "trained")
+HALVES = ("trained pair", "untrained")  # two cells a seed: one would take too long
 NAMES = {
     "none": "no guide",
     "untrained": "untrained guide",
     "trained": "trained guide",
-    "untrained start": f"untrained guide, first {START} steps",
-    "trained start": f"trained guide, first {START} steps",
+    "untrained start": f"untrained guide, {START} steps",
+    "trained start": f"trained guide, {START} steps",
     "noise": "untrained guide that sees noise",
     "network of its kind": "untrained network of the target's kind",
-    "distilled": "trained guide's probabilities (distillation)",
-    "alignment alone": "trained guide without labels, then a linear probe",
-    "alignment alone, untrained": "untrained guide without labels, then a linear probe",
+    "distilled": "distilled from the trained guide",
+    "alignment alone": "trained guide, no labels, probe",
+    "alignment alone, untrained": "untrained guide, no labels, probe",
 }
 
 
@@ -67,7 +68,7 @@ def deep_network_becomes_trainable(scale: Scale) -> dict[str, Evidence]:
 @study.claim("C1b", minutes={"quick": 2, "full": 4})
 def deep_network_trains_faster(scale: Scale) -> dict[str, Evidence]:
     """Of 40 layers the guided network is far ahead after 15 epochs."""
-    table, epoch = forty(scale), scale.pick(smoke=1, quick=15, full=15)
+    table, epoch = forty(scale), early(scale)
     parts = {
         f"{NAMES[name]}, epoch {epoch}": (gain(table, name, epoch), more_than(FASTER), "")
         for name in BOTH
@@ -97,8 +98,9 @@ def untrained_guide_is_the_better_one(scale: Scale) -> Evidence:
     """
     table, last = forty(scale), epochs_of(scale)[-1]
     ahead = at(table, "untrained", last) - at(table, "trained", last)
-    early = at(table, "untrained", epochs_of(scale)[0]) - at(table, "trained", epochs_of(scale)[0])
-    note = f"After {epochs_of(scale)[0]} epochs the difference is {early.mean():+.3f}."
+    soon = early(scale)
+    before = at(table, "untrained", soon) - at(table, "trained", soon)
+    note = f"After {soon} epochs the difference is {before.mean():+.3f}."
     statistic = t_statistic(ahead, f"untrained minus trained guide, accuracy at epoch {last}")
     return Evidence(table, statistic, more_than(0), final(table, BOTH, last), note=note)
 
@@ -106,12 +108,11 @@ def untrained_guide_is_the_better_one(scale: Scale) -> Evidence:
 @study.claim("C2", minutes={"quick": 0.7, "full": 1.2})
 def short_start_is_enough(scale: Scale) -> dict[str, Evidence]:
     """A hundred guided steps and then plain training do as well as guidance throughout."""
-    epochs = scale.pick(smoke=(1,), quick=(15,), full=(15,))
+    last = early(scale)
     table = joined(
         forty(scale),
-        run(fully_connected, grid(group=["starts"], **deep(scale, 40, epochs))),
+        run(fully_connected, grid(group=["starts"], **deep(scale, 40, (last,)))),
     )
-    [last] = epochs
     parts = {}
     for name in BOTH:
         apart = at(table, f"{name} start", last) - at(table, name, last)
@@ -228,11 +229,10 @@ def controls(scale: Scale) -> dict[str, Evidence]:
 
     The sign of each difference in accuracy after 15 epochs decides.
     """
-    epochs = scale.pick(smoke=(1,), quick=(15,), full=(15,))
-    [last] = epochs
+    last = early(scale)
     table = joined(
         forty(scale),
-        run(fully_connected, grid(group=["controls"], **deep(scale, 40, epochs))),
+        run(fully_connected, grid(group=["controls"], **deep(scale, 40, (last,)))),
     )
     compared = {
         "untrained guide over one that sees noise": ("untrained", "noise"),
@@ -270,16 +270,18 @@ def deep(scale: Scale, depth: int, measured: Sequence[int]) -> dict[str, Any]:
 
 def epochs_of(scale: Scale) -> tuple[int, ...]:
     """When the network of 40 layers is measured."""
-    return scale.pick(smoke=(1, 2), quick=(15, 30, 60), full=(15, 30, 60))
+    return scale.pick(smoke=(1, 2), quick=(15, 30, 60), full=(5, 10, 15, 20, 30, 45, 60))
+
+
+def early(scale: Scale) -> int:
+    """The epoch at which guided starts and controls are compared with it."""
+    return scale.pick(smoke=1, quick=15, full=15)
 
 
 def forty(scale: Scale) -> pl.DataFrame:
     """40 layers, without a guide and with either, a row a seed."""
     axes = deep(scale, 40, epochs_of(scale))
     return joined(*(run(fully_connected, grid(group=[g], **axes)) for g in HALVES))
-
-
-HALVES = ("trained pair", "untrained")  # two cells a seed: one would take too long
 
 
 # --- tables and pictures ------------------------------------------------------------------------

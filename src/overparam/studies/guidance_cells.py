@@ -9,6 +9,7 @@ neither with a guide nor without.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -39,7 +40,6 @@ GUIDED: dict[str, tuple[str, int | None]] = {
     "alignment alone": ("trained", None),
     "alignment alone, untrained": ("untrained", None),
 }
-
 
 # Conditions that train side by side in one cell.
 GROUPS = {
@@ -147,7 +147,8 @@ def frozen(name: str, data: Images, sizes: dict[str, Any], depth: int, width: in
         guide = single_fcn(*size, depth, width, guide_seed(seed)).eval()
         layers = [str(3 * i) for i in range(depth)]
     elif name.startswith("trained"):
-        guide = trained_guide(sizes["source"], sizes["n"], sizes["test"], seed, batch)
+        # A copy: hooks stay on it.
+        guide = deepcopy(trained_guide(sizes["source"], sizes["n"], sizes["test"], seed, batch))
     else:
         guide = SmallResNet(*size, guide_seed(seed)).eval()
     noise = name.endswith("noise")
@@ -351,7 +352,7 @@ def convolutions(
     target = ConvStack(data.X.shape[1], data.k, depth, channels, False, seed)
     guidance = None
     if guided:
-        guide = trained_skips(source, n, test, seed, batch, depth, channels, guide_epochs)
+        guide = deepcopy(trained_skips(source, n, test, seed, batch, depth, channels, guide_epochs))
         layers = [f"convolutions.{i}" for i in range(depth)]
         guidance = Guidance(guide, target, layers, layers).remember(data.X)
     curve = fit(target, data, max(measured), batch, GUIDE_RATE, seed, guidance, measured)

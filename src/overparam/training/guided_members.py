@@ -73,7 +73,9 @@ class GuidedMembers(Callback):
             )
         for limit in limits:
             check_options(mapping, alpha, limit, reduction, duplicates)
-        randomness = own_randomness(module) or ("dropout" if getattr(module, "dropout", 0) else "")
+        randomness = own_randomness(module) or (
+            "dropout" if getattr(module, "mask_units", 0) else ""
+        )
         if randomness:
             raise ValueError(
                 "module must not draw random numbers, as its guided activations come from a pass "

@@ -56,10 +56,14 @@ def linear_cka(X: Tensor, Y: Tensor, debiased: bool = False) -> Tensor:
     """
     _check_pair(X, Y)
     A, B = centred_features(X), centred_features(Y)
-    if debiased or max(A.shape[1], B.shape[1]) >= len(A):
-        return cka_from_gram(A @ A.T, B @ B.T, debiased)
-    a, b = _square(A.T @ A), _square(B.T @ B)
-    return _told(_square(B.T @ A) / (_root(a) * _root(b)), A, B)
+    if debiased:
+        return cka_from_gram(A @ A.T, B @ B.T, debiased=True)
+    if max(A.shape[1], B.shape[1]) < len(A):
+        product, a, b = _square(B.T @ A), A.T @ A, B.T @ B
+    else:
+        a, b = A @ A.T, B @ B.T  # centred, as the features are
+        product = (a * b).sum()
+    return _told(product / (_root(_square(a)) * _root(_square(b))), A, B)
 
 
 def cka_from_gram(K: Tensor, L: Tensor, debiased: bool = False) -> Tensor:
