@@ -25,6 +25,7 @@ def test_the_first_findings_have_their_codes():
         "OP010": "minority-collapse",
         "OP011": "still-memorising",
         "OP012": "boundary-tilt",
+        "OP013": "data-diet",
         "OP014": "averaging",
     }
 

@@ -30,7 +30,7 @@ def test_a_decay_that_is_too_weak_is_an_issue():
     assert answer.resolved_outcome == "issue"
     assert answer.extra["recipe"]["decay"] == 3
     assert answer.evidence.statistic.value == pytest.approx(0.1 * np.log10(30) ** 2, abs=0.02)
-    assert "none of them is better" in answer.details[0]
+    assert "none of which is better" in answer.details[0]
 
 
 def test_a_usual_decay_that_is_best_is_fine():
@@ -38,7 +38,22 @@ def test_a_usual_decay_that_is_best_is_fine():
     answer = weak_decay(trials)
     assert answer.resolved_outcome == "fine"
     assert "will do" in answer.headline
-    assert "decay is at the end of its grid" in answer.details[0]
+    assert "its decay is" in answer.details[0]
+
+
+def test_more_passes_are_not_taken_for_more_decay():
+    trials = planted(lambda d, decay, passes: 2.5 + 0.1 * decay - 0.2 * np.log2(passes / 8))
+    answer = weak_decay(trials)
+    assert trials.usual.passes == trials.tuned.passes == 64
+    assert answer.resolved_outcome == "fine"
+    assert "will do, read 64 times" in answer.headline
+
+
+def test_neighbours_that_were_not_tried_are_not_counted():
+    trials = planted(lambda d, decay, passes: 3 - decay / 10, budget=0.01)
+    details = weak_decay(trials).details[0]
+    assert "0 of them neighbours" in details
+    assert "4 more neighbours did not fit the budget" in details
 
 
 def test_a_net_that_counts_beat_is_an_issue():
@@ -70,6 +85,25 @@ def test_room_above_is_a_tip_where_the_law_tells_it():
 def test_a_flat_law_leaves_no_room():
     answer = room_above(planted(lambda d, decay, passes: 2.0, spread=0.002))
     assert answer.resolved_outcome == "fine"
+
+
+@pytest.mark.parametrize(
+    "by_width", [{32: 2.0, 48: 2.1, 64: 2.3, 96: 2.4}, {32: 2.3, 48: 2.2, 64: 2.2, 96: 2.5}]
+)
+def test_wider_nets_that_are_worse_are_not_recommended(by_width):
+    answer = room_above(planted(lambda d, decay, passes: by_width[d], spread=0.002))
+    assert answer.resolved_outcome == "fine"
+    assert answer.headline.startswith("Wider nets of this recipe do not do better")
+    assert answer.action.startswith("Do not enlarge the net")
+
+
+def test_the_interval_of_the_room_counts_the_luck_of_the_net_itself():
+    rooms = []
+    for seed in range(30):
+        trials = planted(law(1.0, 4e4), spread=0.01, seed=seed)
+        interval = room_above(trials).evidence.statistic.interval
+        rooms.append(interval.low <= 4e4 / parameters(30, 64) <= interval.high)
+    assert np.mean(rooms) > 0.7  # of three seeds: resampling them covers less than it says
 
 
 def test_sizes_that_do_not_tell_the_asymptote_say_so():

@@ -10,6 +10,7 @@ from overparam.auditing.text_plan import (
     RATIO,
     USED,
     WIDTHS,
+    expected_rounds,
     fitting_width,
     followed,
     make_text_plan,
@@ -33,7 +34,7 @@ def test_more_time_reads_more_text_and_never_more_than_there_is():
     assert lengths == sorted(set(lengths))
     assert lengths[-1] == 80_000
     plan = planned(300)
-    assert plan.seconds <= USED * 300 * 2
+    assert plan.seconds <= USED * plan.working
     assert planned(10).train == FEWEST
     assert plan.held_out == 20_000
 
@@ -47,6 +48,25 @@ def test_parameters_are_those_of_the_net_and_many_for_the_text():
     for d in WIDTHS:  # every width of the law has a net
         for share in (0.5, 0.75, 1.5):
             TinyGPT(50, int(share * d))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8, 64])
+def test_processes_that_wait_are_not_counted_on(jobs):
+    plan = make_text_plan(
+        "a.txt", TOKENS, 50, start=80_000, vocabulary=None, budget=300, seed=0, jobs=jobs
+    )
+    rounds = expected_rounds(50, plan.train, plan.d, jobs)
+    assert sum(rounds.values()) == pytest.approx(plan.seconds)
+    assert plan.seconds <= USED * plan.working
+    alone = expected_rounds(50, plan.train, plan.d, 1)
+    assert rounds["search"] >= alone["search"] / 2  # a step trains two nets
+
+
+def test_a_vocabulary_that_no_budget_reaches_is_refused():
+    with pytest.raises(UserError, match=r"budget must be at least \d+s for the usual recipe on a"):
+        make_text_plan(
+            "a.txt", TOKENS, 50_000, start=80_000, vocabulary=50_000, budget=10, seed=0, jobs=2
+        )
 
 
 def test_seeds_of_different_audits_differ():
@@ -68,6 +88,6 @@ def test_a_folder_keeps_its_plan_and_refuses_another(tmp_path):
         followed(planned(tokens=TOKENS[::-1]), tmp_path, fresh=False)
     other = planned(seed=3)
     assert followed(other, tmp_path, fresh=True) == other
-    (tmp_path / "plan.json").write_text("{}")
+    (tmp_path / "plan.json").write_text("[]")
     with pytest.raises(UserError, match="audit of another kind or by another version"):
         followed(plan, tmp_path, fresh=False)

@@ -1,11 +1,11 @@
 """The search goes to the best recipe, trains nothing twice, and stops at the budget."""
 
 import numpy as np
-import pytest
 from tests.auditing.planted_text import planted
 
 from overparam.auditing.text_plan import MEMBERS
-from overparam.auditing.text_trials import Recipe, student_decay, updates
+from overparam.auditing.text_trials import Recipe
+from overparam.training.language_model import LanguageModel
 
 
 def bowl(d, decay, passes):
@@ -24,7 +24,21 @@ def test_the_search_finds_the_best_recipe_with_its_certificate():
 def test_the_usual_recipe_has_its_best_number_of_passes():
     trials = planted(lambda d, decay, passes: 2.5 + 0.1 * abs(np.log2(passes / 16)))
     assert trials.usual == Recipe(64, 0.1, 16)
-    assert sorted(trials.usual_curve) == [8, 16, 32]
+    assert sorted(trials.usual_runs) == [8, 16, 32]
+
+
+def test_the_usual_recipe_may_read_as_often_as_what_it_is_held_against():
+    trials = planted(lambda d, decay, passes: 2.5 - 0.1 * np.log2(passes))
+    assert sorted(trials.usual_runs) == [8, 16, 32, 64]
+    assert trials.usual.passes == 64
+
+
+def test_a_search_that_ends_above_the_usual_recipe_gives_the_usual_recipe():
+    """A wall between the start and the usual recipe: the search cannot pass it."""
+    wall = {0.1: 2.0, 0.3: 3.0, 1.0: 2.5, 3.0: 2.6, 10.0: 2.6}
+    trials = planted(lambda d, decay, passes: wall[decay] + 0.1 * abs(np.log2(passes / 16)))
+    assert trials.search.configuration["decay"] == 1.0
+    assert trials.tuned == trials.usual == Recipe(64, 0.1, 16)
 
 
 def test_nothing_is_trained_twice():
@@ -37,7 +51,7 @@ def test_nothing_is_trained_twice():
 
 
 def test_a_small_budget_ends_the_search_but_not_before_its_start():
-    trials = planted(bowl, budget=0.01)
+    trials = planted(lambda d, decay, passes: 3 - decay / 10, budget=0.01)
     assert trials.tuned == Recipe(64, 1.0, 16)
     assert trials.skipped
     assert trials.students is None
@@ -51,10 +65,13 @@ def test_students_and_widths_follow_the_tuned_recipe():
     assert all(found.shape == (3, 100) for found in trials.by_width.values())
 
 
-@pytest.mark.parametrize(("decay", "wanted"), [(10.0, 3.0), (0.3, 0.1), (0.1, 0.1)])
-def test_a_student_takes_the_next_smaller_decay(decay, wanted):
-    assert student_decay(decay) == wanted
+def test_a_student_takes_half_the_passes_and_the_next_smaller_decay():
+    assert planted(bowl).student_recipe == Recipe(64, 1.0, 16)
+    weak = planted(lambda d, decay, passes: 2 + decay + 0.1 * passes)
+    assert weak.student_recipe == Recipe(64, 0.1, 8)
 
 
 def test_updates_are_those_of_the_engine():
-    assert updates(planted(bowl).plan, 16) == 64
+    train = np.random.default_rng(0).integers(0, 30, 4096)
+    model = LanguageModel(30, 32, epochs=3).fit(train)
+    assert planted(bowl, text=train).plan.updates(3) == model.ensemble_.history.steps

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from overparam.auditing.answers import NotAffordable
+from overparam.auditing.baselines import TREE_FEATURES
 from overparam.auditing.context import Context
 from overparam.auditing.cost import stopping_cost
+from overparam.auditing.fold_models import fold_models, seconds_of_models
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.net_cells import (
     fit_nets,
@@ -228,7 +231,7 @@ def member_sweep(
 def out_of_fold_predictions(
     context: Context, rows: np.ndarray, *, stage: str, name: str
 ) -> OutOfFold:
-    """Out-of-fold predictions of `rows`, averaged over seeds.
+    """Out-of-fold predictions of `rows`, averaged over seeds; for classes by other models too.
 
     The nets stop early on a tenth of the rows that they may see, before they memorise wrong labels.
     """
@@ -263,9 +266,40 @@ def out_of_fold_predictions(
         order = np.concatenate([r["rows"] for r in results])
         p = np.concatenate([context.probabilities(r["logits"]).mean(axis=0) for r in results])
         back = np.argsort(order, kind="stable")
-        return OutOfFold(order[back], p[back])
+        others = _fold_models(context, rows, n_folds, stage=stage, name=name)
+        models = None if others is None else np.concatenate([p[None], others])[:, back]
+        return OutOfFold(order[back], p[back], models)
 
     return remembered(f"out_of_fold/{name}", context, compute)
+
+
+def _fold_models(
+    context: Context, rows: np.ndarray, n_folds: int, *, stage: str, name: str
+) -> np.ndarray | None:
+    """(Q, n, k) of models of other kinds in the order of the folds; None where they do not fit."""
+    dataset = context.dataset
+    if not context.classification:
+        return None
+    cells = [
+        {
+            "dataset": dataset,
+            "rows": rows,
+            "n_folds": FOLDS,
+            "fold": fold,
+            "fold_seed": context.plan.seed,
+        }
+        for fold in range(n_folds)
+    ]
+    preprocessor = context.splits[0].preprocessor
+    columns = min(preprocessor.n_flat, TREE_FEATURES if preprocessor.kind == "image" else np.inf)
+    estimate = seconds_of_models(len(rows), int(columns), len(dataset.classes), n_folds)
+    try:
+        results = context.cells(
+            stage, fold_models, cells, label=f"out-of-fold models ({name})", estimate=estimate
+        )
+    except NotAffordable:
+        return None
+    return np.concatenate([r["p"] for r in results], axis=1)
 
 
 def subset_curve(context: Context) -> Sweep:

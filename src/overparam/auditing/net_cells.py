@@ -165,7 +165,7 @@ def train(
     `vectors` gives recipe values that differ by member (weight decay, say); `weights` (M, n) or
     (n,) weigh the rows; `held` is looked at only where the recipe stops early, or, with `watch`,
     for its loss in the history. Where the recipe has teachers, these are trained first, and all
-    members learn from the same ones.
+    members that are trained together learn from the same ones.
     """
     X, y = features(recipe, view), view.y
     regression = view.dataset.task == "regression"
@@ -176,7 +176,7 @@ def train(
 
     learnt = targets(y)
     if recipe.teachers:
-        learnt = _taught(view, recipe, learnt, held=held, weights=weights, own=own)
+        learnt = _taught(view, recipe, learnt, seeds[0], held=held, weights=weights, own=own)
     validation = patience = None
     if recipe.early_stopping and held is not None:
         patience = max(3, round(PATIENCE * recipe.epochs))
@@ -214,12 +214,17 @@ def train(
     return FittedNets(ensemble, recipe, shift, scale)
 
 
-def _taught(view: View, recipe: Recipe, labels: np.ndarray, **options: Any) -> np.ndarray:
-    """Targets between the labels and what the recipe's teachers say of the fitted rows.
+def _taught(
+    view: View, recipe: Recipe, labels: np.ndarray, student: int, **options: Any
+) -> np.ndarray:
+    """Targets between the labels and what teachers say of the fitted rows.
+
+    The teachers of a student of another seed are others.
 
     Probabilities (n, k), or numbers (n,) in the unit of `labels`.
     """
-    seeds = range(FIRST_TEACHER, FIRST_TEACHER + recipe.teachers)
+    first = FIRST_TEACHER + recipe.teachers * student
+    seeds = range(first, first + recipe.teachers)
     teachers = train(view, recipe.but(teachers=0), seeds, **options)
     said = teachers.ensemble.predict_logits(features(recipe, view))
     k = len(view.dataset.classes)

@@ -109,9 +109,9 @@ class Plan:
 
 
 def checked_seed(seed: int) -> int:
-    """The seed of an audit, >= 0."""
-    if not int(seed) >= 0:
-        raise UserError(f"seed must be an integer >= 0; got {seed!r}.")
+    """The seed of an audit, from 0 to 2^31 - 1."""
+    if not 0 <= int(seed) < 2**31:
+        raise UserError(f"seed must be an integer >= 0 and below 2^31; got {seed!r}.")
     return int(seed)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from overparam.data.fingerprint import fingerprint
 from overparam.evidence.atomic_write import write_whole
 from overparam.report.audit_page import audit_html
 from overparam.report.document import validate
@@ -19,13 +20,18 @@ def write_report(
 ) -> None:
     """Check the document against its contract, and write it and its page.
 
-    The page is made of the document: the same one again needs no new page.
+    The page is made of the document and the figures: the same ones again need no new page.
     """
     validate(document)
     content, page = folder / "report.json", folder / "report.html"
     text = json.dumps(document, indent=1) + "\n"
-    if not (page.exists() and content.exists() and content.read_text("utf-8") == text):
+    made_of = fingerprint([text, dict(figures)])
+    mark = folder / ".cells" / "page"
+    if not (page.exists() and mark.exists() and mark.read_text("utf-8") == made_of):
         write_whole(page, audit_html(document, figures))
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(mark, made_of)
+    if not (content.exists() and content.read_text("utf-8") == text):
         write_whole(content, text)
 
 

@@ -127,6 +127,7 @@ def audit(
             "ignore": ignore,
             "drop": drop,
             "rare": rare,
+            "refit": None if refit else False,
         }
         return audit_text(
             text_source(X, given),
@@ -238,7 +239,7 @@ def _prepare(
     if plan is None:
         if path.exists():
             raise UserError(
-                f"out holds an audit by another version of overparam; {str(folder)!r} does. "
+                f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
                 "Choose another --out, or --fresh to start over."
             )
         plan = make_plan(dataset, options, metric=metric.name, jobs=jobs, own=own)

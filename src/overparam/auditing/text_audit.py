@@ -16,6 +16,7 @@ from overparam.auditing.answers import Answer, NotAffordable
 from overparam.auditing.budget import parse_duration
 from overparam.auditing.charges import Charges
 from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.context import StageFailed
 from overparam.auditing.outcome import Audit
 from overparam.auditing.pictures import gain_picture, score_picture
 from overparam.auditing.plan import checked_jobs, checked_seed
@@ -27,7 +28,7 @@ from overparam.auditing.report_entries import (
     references,
     verdict_line,
 )
-from overparam.auditing.reporting import write_report
+from overparam.auditing.reporting import plain, write_report
 from overparam.auditing.saved_model import versions
 from overparam.auditing.text_cells import together
 from overparam.auditing.text_model import (
@@ -39,28 +40,33 @@ from overparam.auditing.text_plan import (
     CONTEXT,
     MOST_HELD,
     RATE,
+    SHARE,
     USUAL,
     followed,
     make_text_plan,
     parameters,
+    read_text_plan,
 )
-from overparam.auditing.text_trials import Recipe, Trials, losses, student_decay
+from overparam.auditing.text_trials import Recipe, Trials
 from overparam.data import text
 from overparam.evidence.cells import settings
 from overparam.evidence.errors import UserError
 from overparam.report import figures
 from overparam.report.document import SCHEMA_VERSION
-from overparam.training.language_model import LanguageModel
 
 PAPER = "infinite-compute"
 METRIC = "log_loss"
 METHODS = (
     "Losses are nats a token over windows of 64 tokens, of which 63 are predicted; bits a "
     "character compare texts whose tokens differ.",
-    "Windows of the held-out text take turns: by every other one recipes are chosen, the rest are "
-    "scored once, for the recommended model and the best baseline.",
-    "Intervals are 95 % t intervals over seeds and windows together; those of treatments are "
-    "corrected for their number by Holm's method.",
+    "Windows of the held-out text take turns: a third of them chooses recipes, by a third models "
+    "are compared and one is recommended, the last third scores that one and the best baseline "
+    "once.",
+    "Intervals are 95 % t intervals over seeds and windows together, as if windows were "
+    "independent; those of an ensemble leave out one member after the other; those of treatments "
+    "are corrected for their number by Holm's method; that of the scaling law resamples seeds. "
+    "Students of one ensemble share its luck, which their interval does not count. Test intervals "
+    "are of one fitted model and count windows only.",
 )
 
 
@@ -71,7 +77,7 @@ class Offer:
     Attributes
     ----------
     losses : ndarray (seeds, windows)
-        On the validation half.
+        On the judging windows; the model that is built has the first row's.
     build : callable
         Makes the fitted model.
     seconds : float
@@ -85,6 +91,11 @@ class Offer:
     seconds: float
     members: int = 1
     note: str = ""
+
+    @property
+    def validation(self) -> float:
+        """Mean loss."""
+        return float(self.losses.mean())
 
 
 def audit_text(
@@ -123,33 +134,40 @@ def audit_text(
     folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    if not fresh and (folder / "plan.json").exists() and not read_text_plan(folder / "plan.json"):
+        raise UserError(
+            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
+            "Choose another --out, or --fresh to start over."
+        )
+    existed = folder.exists()
+    try:
+        tokens, alphabet = text.load(source, folder / ".tokens", vocabulary=vocabulary)
+        start = text.held_out_start(len(tokens), MOST_HELD)
+        plan = make_text_plan(
+            str(source),
+            tokens,
+            len(alphabet),
+            start=start,
+            vocabulary=vocabulary,
+            budget=parse_duration(budget),
+            seed=checked_seed(seed),
+            jobs=processes,
+        )
+    except (UserError, ValueError):
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     if fresh:
-        for part in (".cells", ".tokens", "model"):
+        for part in (".cells", "model"):
             shutil.rmtree(folder / part, ignore_errors=True)
-    tokens, alphabet = text.load(source, folder / ".tokens", vocabulary=vocabulary)
-    start = text.held_out_start(len(tokens), MOST_HELD)
-    plan = make_text_plan(
-        str(source),
-        tokens,
-        len(alphabet),
-        start=start,
-        vocabulary=vocabulary,
-        budget=parse_duration(budget),
-        seed=checked_seed(seed),
-        jobs=processes,
-    )
+        (folder / "rows.csv").unlink(missing_ok=True)
     plan = followed(plan, folder, fresh)
     held = np.array(tokens[start : start + plan.held_out])
-    # Windows take turns, so that a text that changes on its way changes in both halves.
+    # Windows take turns, so that a text that changes on its way changes in all three parts.
     windows = held[: len(held) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
-    choosing, scoring = windows[::2].ravel(), windows[1::2].ravel()
-    trials = Trials(
-        plan,
-        np.array(tokens[: plan.train]),
-        choosing,
-        scoring,
-        Charges(folder / ".cells" / "charges.json"),
-    )
+    choosing, judging, test = (windows[turn::3].ravel() for turn in range(3))
+    charges = Charges(folder / ".cells" / "charges.json")
+    trials = Trials(plan, np.array(tokens[: plan.train]), choosing, judging, test, charges)
     with (
         threadpool_limits(1),
         settings(
@@ -172,6 +190,7 @@ class TextRun:
         self.figures: dict[str, dict[str, Any]] = {}
         self.captions: dict[str, dict[str, str]] = {}
         self.not_run: list[dict[str, str]] = []
+        self.failed: list[str] = []
 
     def run(self) -> Audit:
         """Train, look, compare, recommend, write."""
@@ -211,27 +230,24 @@ class TextRun:
             "seed": plan.seed,
         }
         self._pictures(document)
-        document["verdict_line"] = verdict_line(document, f"held-out {self._unit}s", "other model")
+        document["verdict_line"] = verdict_line(document, f"held-out {plan.unit}s", "other model")
         document["summary"] = self._summary(document)
         document["references"] = references(document)
+        document = plain(document)
         write_report(self.folder, document, self.figures)
-        return Audit(document, self.folder, self.figures, [])
-
-    @property
-    def _unit(self) -> str:
-        return "character" if self.trials.plan.vocabulary is None else "token"
+        return Audit(document, self.folder, self.figures, self.failed)
 
     def _opening(self) -> str:
         plan = self.trials.plan
         size = parameters(plan.vocab, plan.d)
         return (
-            f"{plan.source}: {plan.length:,} {self._unit}s of {plan.vocab} kinds (language); "
+            f"{plan.source}: {plan.length:,} {plan.unit}s of {plan.vocab} kinds (language); "
             f"trains on {plan.train:,} of them, nets of {size:,} parameters, scored by nats a "
-            f"{self._unit} on {plan.held_out:,} others, budget {plan.budget:.0f} s"
+            f"{plan.unit} on {plan.held_out:,} others, budget {plan.budget:.0f} s"
         )
 
     def _counting(self) -> list[Offer]:
-        windows = self.trials.windows(self.trials.validation)
+        windows = self.trials.windows(self.trials.judging)
         offers = []
         for order, model in self.trials.counted.items():
             title = "counts of single tokens" if order == 1 else f"counts of runs of {order} tokens"
@@ -244,54 +260,52 @@ class TextRun:
         return Offer(
             title.replace(" ", "-"),
             f"{title}, {recipe.passes} passes",
-            losses(models),
+            self.trials.judged(models),
             lambda: together(self.trials.nets(models[:1]), self.trials.train),
             self.trials.plan.run_seconds(recipe.d, recipe.passes),
             note=f"weight decay {recipe.decay:g}, {recipe.passes} passes, rate {RATE:g}",
         )
 
     def _treated(self) -> list[Offer]:
-        trials, plan = self.trials, self.trials.plan
+        trials = self.trials
         tuned = self._single(trials.tuned, "tuned weight decay")
         models = trials.members(trials.tuned)
-        ensemble = together(trials.nets(models), trials.train)
-        offers = [
-            tuned,
-            Offer(
-                "ensemble",
-                f"ensemble of {len(models)} tuned nets",
-                ensemble.window_losses(trials.validation.astype(np.int64))[None],
-                lambda: ensemble,
-                len(models) * tuned.seconds,
-                len(models),
-                "mean of their logits",
-            ),
-        ]
-        students = trials.students
-        if students is None:
-            self.not_run.append(
-                {
-                    "id": "student",
-                    "title": "student of the ensemble",
-                    "reason": "too little of the budget was left; a larger --budget runs it.",
-                }
-            )
-            return offers
-        passes = max(8, trials.tuned.passes // 2)
-        offers.append(
-            Offer(
-                "student",
-                "one student of the ensemble",
-                losses(students),
-                lambda: together(trials.nets(students[:1]), trials.train),
-                len(models) * tuned.seconds + 1.2 * 4 * plan.run_seconds(plan.d, passes),
-                note=(
-                    "reads three parts of the ensemble's text to one of the real one, weight decay "
-                    f"{student_decay(trials.tuned.decay):g}"
-                ),
-            )
+        ensemble = Offer(
+            "ensemble",
+            f"ensemble of {len(models)} tuned nets",
+            trials.of_subsets(trials.tuned)[-1:],
+            lambda: together(trials.nets(models), trials.train),
+            len(models) * tuned.seconds,
+            len(models),
+            "mean of their logits",
         )
-        return offers
+        offers = [tuned, ensemble]
+        try:
+            students = trials.students
+        except StageFailed as reason:
+            self.failed.append(str(reason))
+            self._left_out_student(f"failed: {reason}")
+            return offers
+        if students is None:
+            self._left_out_student("too little of the budget was left; a larger --budget runs it.")
+            return offers
+        recipe = trials.student_recipe
+        student = Offer(
+            "student",
+            "one student of the ensemble",
+            trials.judged(students),
+            lambda: together(trials.nets(students[:1]), trials.train),
+            ensemble.seconds + trials.student_seconds,
+            note=(
+                f"{100 * SHARE:.0f} % of what it reads is the ensemble's text, weight decay "
+                f"{recipe.decay:g}"
+            ),
+        )
+        return [*offers, student]
+
+    def _left_out_student(self, reason: str) -> None:
+        title = "student of the ensemble"
+        self.not_run.append({"id": "student", "title": title, "reason": reason})
 
     def _finding(self, entry: registry.Entry) -> dict[str, Any]:
         started = self.trials.spent
@@ -300,6 +314,10 @@ class TextRun:
         except NotAffordable as reason:
             self.not_run.append(not_run_entry(entry, str(reason)))
             return finding_entry(entry, "not_run", str(reason))
+        except StageFailed as reason:
+            self.failed.append(f"{entry.id}: {reason}")
+            self.not_run.append(not_run_entry(entry, f"failed: {reason}"))
+            return finding_entry(entry, "not_run", f"failed: {reason}")
         figure = None
         if answer.evidence.figure is not None:
             figure = entry.id
@@ -309,7 +327,7 @@ class TextRun:
         return finding_entry(entry, answer=answer, figure=figure, seconds=seconds)
 
     def _treatment_entries(self, treated: list[Offer], base: Offer) -> list[dict[str, Any]]:
-        compared = corrected([_gain(base, offer) for offer in treated])
+        compared = corrected([self._gain(base, offer) for offer in treated])
         return [
             {
                 "id": offer.name,
@@ -333,7 +351,7 @@ class TextRun:
             "metric": METRIC,
             "validation": found.value,
             "interval": list(found.interval()),
-            "also": {"bits_a_character": found.value * self._bits(self.trials.validation)},
+            "also": {"bits_a_character": found.value * self._bits(self.trials.judging)},
             "seconds": offer.seconds,
             "note": offer.note,
         }
@@ -341,11 +359,9 @@ class TextRun:
     def _recommend(
         self, offers: list[Offer], baselines: list[Offer]
     ) -> tuple[dict[str, Any], Fitted]:
-        def validation(offer: Offer) -> float:
-            return float(offer.losses.mean())
-
-        chosen, reference = min(offers, key=validation), min(baselines, key=validation)
-        rest = sorted((o for o in offers if o is not chosen), key=validation)
+        ranked = sorted(offers, key=lambda offer: offer.validation)
+        chosen, runner_up = ranked[:2]
+        reference = min(baselines, key=lambda offer: offer.validation)
         model = chosen.build()
         test = window_losses(model, self.trials.test, CONTEXT)
         theirs = window_losses(reference.build(), self.trials.test, CONTEXT)
@@ -353,9 +369,9 @@ class TextRun:
         return {
             "name": chosen.name,
             "title": chosen.title,
-            "why": f"It has the best validation loss; {rest[0].title} comes next.",
+            "why": f"It has the best validation loss; {runner_up.title} comes next.",
             "metric": METRIC,
-            "validation": validation(chosen),
+            "validation": float(chosen.losses[0].mean()),
             "test": mine.value,
             "interval": list(mine.interval()),
             "test_rows": len(test) * (CONTEXT - 1),
@@ -365,7 +381,7 @@ class TextRun:
             "best_baseline_interval": list(other.interval()),
             "difference": better.value,
             "difference_interval": list(better.interval()),
-            "runner_up": rest[0].title,
+            "runner_up": runner_up.title,
             "refitted": False,
             "also": {"bits_a_character": mine.value * self._bits(self.trials.test)},
         }, model
@@ -376,29 +392,43 @@ class TextRun:
             return 1 / np.log(2)
         return len(tokens) / len(text.decode(tokens, self.alphabet)) / np.log(2)
 
+    def _rare(self) -> float:
+        """Share of the characters that the alphabet has no place for."""
+        if isinstance(self.alphabet, str) and text.REPLACEMENT in self.alphabet:
+            return float((self.trials.train == self.alphabet.index(text.REPLACEMENT)).mean())
+        return 0.0
+
     def _data(self) -> dict[str, Any]:
         plan = self.trials.plan
         size = parameters(plan.vocab, plan.d)
         notes = []
         if plan.train + plan.held_out < plan.length:
             notes.append(
-                f"trains on the first {plan.train:,} of {plan.length:,} {self._unit}s: what can be "
+                f"trains on the first {plan.train:,} of {plan.length:,} {plan.unit}s: what can be "
                 f"read often enough in {plan.budget:.0f} s"
             )
-        notes.append(f"nets of width {plan.d}: {size / plan.train:.1f} parameters a {self._unit}")
+        rare = self._rare()
+        if rare:
+            notes.append(
+                f"{100 * rare:.1f} % of the characters are rarer than 255 others and count as one; "
+                "--vocabulary 1024 makes byte pairs, which keep them apart"
+            )
+        notes.append(
+            f"nets of width {plan.d}: {size / plan.train:.1f} parameters a {self.trials.plan.unit}"
+        )
         return {
             "name": Path(plan.source).stem,
             "source": plan.source,
             "kind": "text",
             "task": "language",
-            "target": f"next {self._unit}",
-            "unit": f"{self._unit}s",
+            "target": f"next {self.trials.plan.unit}",
+            "unit": f"{self.trials.plan.unit}s",
             "rows": plan.length,
             "columns": plan.vocab,
             "classes": [],
             "split": {
                 "train": plan.train,
-                "validation": len(self.trials.validation),
+                "validation": len(self.trials.judging),
                 "test": len(self.trials.test),
             },
             "dropped": [],
@@ -411,7 +441,7 @@ class TextRun:
         plan = self.trials.plan
         size = parameters(plan.vocab, plan.d)
         lines = [
-            f"The net has {size:,} parameters for {plan.train:,} {self._unit}s, "
+            f"The net has {size:,} parameters for {plan.train:,} {self.trials.plan.unit}s, "
             f"{size / plan.train:.1f} for each; the usual recipe has weight decay {USUAL}."
         ]
         lines += gravest(document["findings"])
@@ -436,9 +466,11 @@ class TextRun:
         """Loss against the number of members: the mean over all ensembles of so many."""
         trials = self.trials
         rows = []
-        for title, recipe in (("usual recipe", trials.usual), ("tuned", trials.tuned)):
-            nets = trials.nets(trials.members(recipe))
-            for size, loss in member_losses(nets, trials.train, trials.validation).items():
+        recipes = {"usual recipe": trials.usual, "tuned": trials.tuned}
+        if trials.usual == trials.tuned:
+            del recipes["tuned"]
+        for title, recipe in recipes.items():
+            for size, loss in by_size(trials.of_subsets(recipe)).items():
                 rows.append({"members": size, "loss": loss, "recipe": title})
         figure = figures.curve(
             rows,
@@ -454,24 +486,45 @@ class TextRun:
             "not tell the asymptote of ever more.",
         }
 
+    def _gain(self, base: Offer, offer: Offer) -> Difference:
+        """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one."""
+        if offer.name == "ensemble":
+            return crossed(ensemble_gains(base.losses, self.trials.of_subsets(self.trials.tuned)))
+        return crossed(base.losses[: len(offer.losses)] - offer.losses)
 
-def member_losses(nets: list[Any], train: np.ndarray, held: np.ndarray) -> dict[int, float]:
-    """Mean loss of all ensembles of 1, 2, ... of the nets."""
+
+def by_size(losses: np.ndarray) -> dict[int, float]:
+    """Mean loss of the ensembles of 1, 2, ... nets from those of all subsets (2^M - 1, w)."""
     found: dict[int, list[float]] = {}
-    for chosen in range(1, 2 ** len(nets)):
-        members = [net for i, net in enumerate(nets) if chosen >> i & 1]
-        model: LanguageModel = together(members, train)
-        loss = float(model.window_losses(held.astype(np.int64)).mean())
-        found.setdefault(len(members), []).append(loss)
+    for i, loss in enumerate(losses.mean(axis=1), start=1):
+        found.setdefault(i.bit_count(), []).append(float(loss))
     return {size: float(np.mean(values)) for size, values in sorted(found.items())}
+
+
+def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Gains (M, w) of an ensemble over the mean of M baseline nets, whose spread is that of seeds.
+
+    Jackknife: row i moves from the gain by as much as leaving out member i and baseline net i
+    changes it, times M - 1. Rows are centred at the gain itself: an ensemble of M - 1 is worse, and
+    pseudo-values would correct for that towards an ensemble without end.
+
+    Parameters
+    ----------
+    base : ndarray (M, w)
+    losses : ndarray (2^M - 1, w)
+        Of all subsets, see `text_cells.subsets`.
+    """
+    count = len(base)
+    everyone = 2**count - 1
+    gain = base.mean(axis=0) - losses[everyone - 1]
+    without = np.stack(
+        [
+            np.delete(base, i, axis=0).mean(axis=0) - losses[(everyone & ~(1 << i)) - 1]
+            for i in range(count)
+        ]
+    )
+    return gain - (count - 1) * (without - without.mean(axis=0))
 
 
 def _given(model: Fitted) -> Callable[[], Fitted]:
     return lambda: model
-
-
-def _gain(base: Offer, offer: Offer) -> Difference:
-    """Gain over the baseline: seed by seed where both have seeds, else over their mean."""
-    if len(offer.losses) == 1:
-        return crossed(base.losses.mean(axis=0, keepdims=True) - offer.losses)
-    return crossed(base.losses[: len(offer.losses)] - offer.losses)

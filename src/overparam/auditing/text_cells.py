@@ -14,6 +14,8 @@ from overparam.nets.tiny_gpt import TinyGPT
 from overparam.training.distillation import distill
 from overparam.training.language_model import LanguageModel
 
+MOST_LOGITS = 2**24  # at once: 64 MB
+
 
 def text_model(
     train: np.ndarray,
@@ -29,7 +31,7 @@ def text_model(
     Returns
     -------
     dict
-        `losses` (w,) of the held-out windows in nats a token, `train_loss`, `weights` (P,).
+        `losses` (w,) of the held-out windows in nats a token, `weights` (P,).
     """
     model = LanguageModel(
         vocab,
@@ -42,7 +44,7 @@ def text_model(
         epochs=passes,
         batch_size=BATCH,
     )
-    return _measured(model.fit(train.astype(np.int64)), train, held)
+    return _measured(model.fit(train.astype(np.int64)), held)
 
 
 def student(
@@ -71,7 +73,28 @@ def student(
         batch_size=BATCH,
     )
     assert isinstance(model, LanguageModel)
-    return _measured(model, train, held)
+    return _measured(model, held)
+
+
+@torch.no_grad()
+def subsets(held: np.ndarray, vocab: int, d: int, weights: np.ndarray) -> dict[str, Any]:
+    """Losses (2^M - 1, w) of the ensembles of all subsets of M nets with weights (M, P).
+
+    Entry i is of the nets whose bits are set in i + 1; an ensemble averages logits.
+    """
+    nets = [restored(w, vocab, d) for w in weights]
+    count = len(nets)
+    windows = torch.from_numpy(held.astype(np.int64)).unfold(0, CONTEXT, CONTEXT)
+    chosen = (np.arange(1, 2**count)[:, None] >> np.arange(count)) & 1
+    shares = torch.tensor(chosen / chosen.sum(axis=1, keepdims=True), dtype=torch.float32)
+    at_once = max(1, MOST_LOGITS // (count * CONTEXT * vocab))
+    found = []
+    for rows in windows.split(at_once):
+        x, y = rows[:, :-1], rows[:, 1:].unsqueeze(-1)
+        logits = torch.stack([net(x) for net in nets])
+        means = [torch.tensordot(share, logits, 1).log_softmax(-1) for share in shares]
+        found.append(torch.stack([-m.gather(-1, y)[..., 0].double().mean(-1) for m in means]))
+    return {"losses": torch.cat(found, 1).numpy()}
 
 
 def together(nets: Sequence[TinyGPT], train: np.ndarray) -> LanguageModel:
@@ -86,11 +109,9 @@ def restored(weights: np.ndarray, vocab: int, d: int) -> TinyGPT:
     return net.eval()
 
 
-def _measured(model: LanguageModel, train: np.ndarray, held: np.ndarray) -> dict[str, Any]:
-    seen = train[: len(held)].astype(np.int64)
+def _measured(model: LanguageModel, held: np.ndarray) -> dict[str, Any]:
     weights = nn.utils.parameters_to_vector(model.ensemble_.member(0).parameters())
     return {
         "losses": model.window_losses(held.astype(np.int64)),
-        "train_loss": float(model.window_losses(seen).mean()),
         "weights": weights.detach().numpy(),
     }

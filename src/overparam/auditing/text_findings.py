@@ -13,7 +13,7 @@ from overparam.auditing.comparison import crossed
 from overparam.auditing.reading import statistic
 from overparam.auditing.registry import text_finding
 from overparam.auditing.text_plan import RATE, USUAL, parameters
-from overparam.auditing.text_trials import Trials, losses, updates
+from overparam.auditing.text_trials import Trials
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
 from overparam.evidence.seed_tables import seed_means
@@ -37,16 +37,17 @@ NOISE = "half the spread between seeds of small nets: less is not worth a change
 def over_reading(trials: Trials) -> Answer:
     """Whether the usual recipe gets worse by reading the text more often.
 
-    How: nets with a weight decay of 0.1 read the text 8, 16 and 32 times, each with its own cosine
-    schedule. The statistic is the held-out loss of the longest run minus that of the best; where
-    the longest is the best, minus that of the run before. Its interval counts seeds and windows.
+    How: nets with a weight decay of 0.1 read the text 8, 16, 32 and, where that is the best, 64
+    times, each with its own cosine schedule; windows of their own choose the best. The statistic is
+    the held-out loss of the longest run minus that of the best; where the longest is the best,
+    minus that of the run before. Its interval counts seeds and windows.
 
     Why: with more parameters than tokens a net soon knows its text by heart, and from then on its
     loss on other text rises.
 
     What to do: stop at the best number of passes, or raise the weight decay, which moves it up.
     """
-    curve = trials.usual_curve
+    curve = {passes: trials.judged(models) for passes, models in trials.usual_runs.items()}
     passes = sorted(curve)
     best = trials.usual.passes
     longest = passes[-1]
@@ -71,7 +72,7 @@ def over_reading(trials: Trials) -> Answer:
             f"loss {means[reference]:.3f} after {reference} passes, {means[longest]:.3f} after "
             f"{longest}."
         )
-        action = "More passes may still help; tune them together with the weight decay."
+        action = f"Read it {best} times; more often only where the loss still falls."
     details = [
         f"{trials.plan.train:,} tokens, nets of {_size(trials):,} parameters "
         f"({_size(trials) / trials.plan.train:.1f} a token), weight decay {USUAL}, rate {RATE}.",
@@ -99,10 +100,10 @@ def weak_decay(trials: Trials) -> Answer:
 
     What to do: train with the decay and the passes that were found.
     """
-    usual, tuned = trials.usual, trials.tuned
-    base, better = losses(trials.members(usual)), losses(trials.members(tuned))
-    gain = crossed(base - better)
     found = trials.search
+    usual, tuned = trials.usual, trials.tuned
+    base, better = (trials.judged(trials.members(r)) for r in (usual, tuned))
+    gain = crossed(base - better)
     table = pl.DataFrame(
         [{**at, "loss": loss, "seed": 0} for at, loss in found.evaluated if np.isfinite(loss)]
     )
@@ -114,11 +115,11 @@ def weak_decay(trials: Trials) -> Answer:
     )
     sure = "" if evidence.verdict is Verdict.HOLDS else "perhaps "
     recipe = f"decay {tuned.decay:g} and {tuned.passes} passes"
-    if evidence.verdict is Verdict.FAILS:
+    if evidence.verdict is Verdict.FAILS or usual.decay == tuned.decay:
         headline = f"The usual weight decay of {USUAL} will do"
         headline += (
             f", read {tuned.passes} times: the search found nothing better."
-            if usual == tuned
+            if usual.decay == tuned.decay
             else f": {recipe} gain {gain.value:.3f} nats a token over it."
         )
         action = f"Keep weight decay {USUAL} with {usual.passes} passes."
@@ -128,12 +129,16 @@ def weak_decay(trials: Trials) -> Answer:
             f"{base.mean():.3f} to {better.mean():.3f}."
         )
         action = f"Train with weight {recipe} at rate {RATE:g}."
-    folds = RATE * tuned.decay * updates(trials.plan, tuned.passes) / 2
-    edge = [f"{name} is at the end of its grid" for name in found.at_edge]
+    folds = RATE * tuned.decay * trials.plan.updates(tuned.passes) / 2
+    beside = [loss for _, loss in found.neighbours if np.isfinite(loss)]
+    edge = [f"its {name} are" if name == "passes" else f"its {name} is" for name in found.at_edge]
+    left_out = len(found.neighbours) - len(beside)
     details = [
-        f"The search looked at {len(table)} recipes with {len(found.neighbours)} neighbours of the "
-        f"best; {'none of them is better' if not trials.skipped else _skipped(trials)}"
-        f"{'; ' + ', '.join(edge) if edge else ''}.",
+        f"The search looked at {len(table)} recipes, {len(beside)} of them neighbours of the best "
+        "that it found, none of which is better"
+        + (f"; {left_out} more neighbours did not fit the budget" if left_out else "")
+        + (f"; {' and '.join(edge)} at the end of the grid" if edge else "")
+        + ".",
         f"Carry over rate x decay x updates / 2 = {folds:.2g}, not the decay: optima move with the "
         "number of updates.",
     ]
@@ -160,10 +165,10 @@ def below_counting(trials: Trials) -> Answer:
 
     What to do: use the counts, get more text, or start from a model that was trained on other text.
     """
-    windows = trials.windows(trials.validation)
+    best = trials.best_order
+    windows = trials.windows(trials.judging)
     counted = {o: -m.log_probabilities(windows).mean(-1) for o, m in trials.counted.items()}
-    best = min(counted, key=lambda order: float(counted[order].mean()))
-    nets = losses(trials.members(trials.tuned))
+    nets = trials.judged(trials.members(trials.tuned))
     behind = crossed(nets - counted[best])
     rows = [{"model": _named(o), "loss": float(v.mean())} for o, v in counted.items()]
     rows += [{"model": "tuned net", "loss": float(nets.mean())}]
@@ -176,12 +181,7 @@ def below_counting(trials: Trials) -> Answer:
     pair = f"{nets.mean():.3f} against {counted[best].mean():.3f} of {_named(best)}"
     if evidence.verdict is Verdict.HOLDS:
         headline = f"Counting beats the net: loss {pair}."
-        action = (
-            "Use the counts, or more text; more tuning of nets this small will not close a gap of "
-            f"{behind.value:.2f} nats."
-            if behind.value > 0.1
-            else "Use the counts, or average nets: an ensemble may close the gap."
-        )
+        action = "Use the counts, or more text; see the treatments for what averaging nets brings."
     elif evidence.verdict is Verdict.FAILS:
         headline = f"The tuned net has learnt more than counts know: loss {pair}."
         action = "A net is worth its cost here."
@@ -203,8 +203,9 @@ def room_above(trials: Trials) -> Answer:
 
     How: nets of half to one and a half times the width are trained by the tuned recipe, three seeds
     each, and A / N^alpha + E is fitted to the mean losses over the parameters N. The statistic is
-    the loss of the net minus E; its interval resamples the seeds. Where the interval of E is wider
-    than the range of the losses, the sizes do not identify it, and the answer says so.
+    A / N^alpha at the net's own size; its interval resamples the seeds. Where the interval of E is
+    wider than the range of the losses, the sizes do not identify it, and where wider nets are no
+    better no law is read: the answer says which.
 
     Why: E is the best that a larger net of this recipe would reach on this text. What is left above
     it can be bought with parameters; what is below it cannot.
@@ -221,39 +222,56 @@ def room_above(trials: Trials) -> Answer:
     sizes = [parameters(trials.plan.vocab, d) for d in widths]
     means = [by_width[d].mean(axis=1) for d in widths]
     law = bootstrap(sizes, means)
-    here = by_width[trials.plan.d].mean()
-    ends = law.interval()
-    left = Statistic(
-        float(here - law.law.asymptote),
-        Interval(here - ends.high, here - ends.low, method="bootstrap of seeds"),
-        "loss above the law's asymptote, nats a token",
+    here = np.array([parameters(trials.plan.vocab, trials.plan.d)])
+    left = law.law.predict(here) - law.law.asymptote
+    low, high = np.quantile(law.draws.predict(here)[:, 0] - law.draws.asymptote, [0.025, 0.975])
+    room = Statistic(
+        float(left[0]),
+        Interval(float(low), float(high), method="bootstrap of seeds"),
+        "loss that larger nets would still gain by the law, nats a token",
         len(means[0]),
     )
-    evidence = Evidence(
-        _law_table(sizes, means), left, more_than(ROOM), _law_picture(sizes, means, law)
-    )
+    table, picture = _law_table(sizes, means), _law_picture(sizes, means, law)
+    evidence = Evidence(table, room, more_than(ROOM), picture)
+    ends = law.interval()
     reach = f"E = {law.law.asymptote:.3f} (resampled seeds {ends.low:.3f} to {ends.high:.3f})"
-    spread = f"losses of {widths[0]} to {widths[-1]} wide nets differ by {law.spread:.3f}"
-    outcome: str | None
-    if not law.identified:
+    level = {d: float(by_width[d].mean()) for d in widths}
+    best = min(level, key=lambda d: level[d])
+    worse = crossed(by_width[widths[-1]] - by_width[best])
+    outcome: str | None = None
+    if best != widths[-1] and (worse.interval()[0] > 0 or best == widths[0]):
         headline = (
-            f"These widths do not tell what larger nets would reach: {spread}, and the asymptote "
-            f"lies anywhere between {ends.low:.2f} and {ends.high:.2f}."
+            f"Wider nets of this recipe do not do better: loss {level[best]:.3f} at width {best}, "
+            f"{level[widths[-1]]:.3f} at {widths[-1]}."
         )
-        action = "Do not enlarge the net for this text on this evidence; average nets instead."
+        action = "Do not enlarge the net without tuning its decay anew; average nets instead."
+        outcome = "fine"
+    elif not law.identified:
+        headline = (
+            f"These widths do not tell what larger nets would reach: losses differ by "
+            f"{law.spread:.3f}, and the asymptote lies anywhere between {ends.low:.2f} and "
+            f"{ends.high:.2f}."
+        )
+        action = "Measure wider nets before you build on them; averaging nets is the safer gain."
         outcome = "fine" if law.spread < ROOM else "tip"
     elif evidence.verdict is Verdict.HOLDS:
-        headline = f"Larger nets of this recipe would gain {left.value:.3f} nats: {reach}."
+        headline = f"Larger nets of this recipe would gain {room.value:.3f} nats: {reach}."
         action = "Enlarge the net; the asymptote says how far that goes."
         outcome = "tip"
-    else:
-        headline = f"The net is near the best of its recipe: {reach}, loss {here:.3f}."
+    elif evidence.verdict is Verdict.FAILS:
+        headline = f"The net is near the best of its recipe: {reach}."
         action = "More parameters buy little; more members or more text may."
-        outcome = None
+    else:
+        headline = (
+            f"Larger nets may gain {room.value:.3f} nats ({max(low, 0):.3f} to {high:.3f}): "
+            f"{reach}."
+        )
+        action = "Measure one wider net before you enlarge."
     details = [
         f"Law over {len(widths)} widths and {len(means[0])} seeds each: A = {law.law.A:.3g}, "
-        f"alpha = {law.law.alpha:.2f}, {reach}; "
-        f"{'identified' if law.identified else 'not identified'}: {spread}.",
+        f"alpha = {law.law.alpha:.2f}, {reach}, "
+        f"{'identified' if law.identified else 'not identified'}. Intervals resample the seeds, "
+        "not the windows; the recipe was tuned at one width.",
     ]
     caption = "Held-out loss against parameters, with the fitted law where it is identified."
     return Answer(evidence, headline, action, details, caption, outcome=outcome)
@@ -267,10 +285,6 @@ def _named(order: int) -> str:
     return "single tokens" if order == 1 else f"runs of {order} tokens"
 
 
-def _skipped(trials: Trials) -> str:
-    return f"{len(trials.skipped)} of the recipes that it asked for did not fit the budget"
-
-
 def _table(curve: dict[int, np.ndarray], name: str) -> pl.DataFrame:
     return pl.DataFrame(
         [
@@ -282,7 +296,8 @@ def _table(curve: dict[int, np.ndarray], name: str) -> pl.DataFrame:
 
 
 def _passes_picture(trials: Trials) -> dict[str, Any]:
-    usual = _table(trials.usual_curve, "passes").with_columns(decay=pl.lit(f"decay {USUAL}"))
+    curve = {passes: trials.judged(models) for passes, models in trials.usual_runs.items()}
+    usual = _table(curve, "passes").with_columns(decay=pl.lit(f"decay {USUAL}"))
     tuned = trials.tuned.decay
     rows = [
         {"passes": at["passes"], "seed": 0, "loss": loss, "decay": f"decay {tuned:g}"}

@@ -25,6 +25,7 @@ from overparam.training.ngrams import NGrams
 
 FORMAT = 1
 KIND = "language"
+UNKNOWN = 0.02  # of a passage's characters may be unknown: they are left out
 
 Fitted = LanguageModel | NGrams
 
@@ -66,12 +67,16 @@ class SavedLanguageModel:
         drawn = self._model.sample(n, length, seed, temperature=temperature)
         return [text.decode(row, self.alphabet) for row in drawn]
 
+    def predictions_of(self, passage: str) -> pl.DataFrame:
+        """The table of `predictions`, of a passage."""
+        return self.surprise(self._tokens(passage))
+
     def predictions(self, data: Any) -> pl.DataFrame:
         """How surprising each window of a text file is: its text, and nats a token."""
         path = Path(data)
         if not path.is_file():
             raise UserError(f"data must be a text file; got {str(data)!r}.")
-        return self.surprise(self._tokens(path.read_text("utf-8", errors="replace")))
+        return self.predictions_of(path.read_text("utf-8", errors="replace"))
 
     def surprise(self, tokens: np.ndarray) -> pl.DataFrame:
         """The table of `predictions`, of tokens (n,)."""
@@ -93,9 +98,17 @@ class SavedLanguageModel:
             tokens = self.alphabet.encode(passage)
         elif text.REPLACEMENT in self.alphabet:
             tokens = text.encode(passage, self.alphabet)
-        else:  # characters that the model has never seen are left out
+        else:
             known = set(self.alphabet)
-            tokens = text.encode("".join(c for c in passage if c in known), self.alphabet)
+            kept = "".join(c for c in passage if c in known)
+            if len(kept) < (1 - UNKNOWN) * len(passage):
+                strange = sorted(set(passage) - known)
+                raise UserError(
+                    f"data must be of characters that the model knows, but for {100 * UNKNOWN:.0f} "
+                    f"% that are left out; got {len(passage) - len(kept):,} others of "
+                    f"{len(passage):,}, such as {strange[0]!r}."
+                )
+            tokens = text.encode(kept, self.alphabet)
         if len(tokens) <= self.info["context"]:
             raise UserError(
                 f"data must have more than {self.info['context']} tokens that the model knows; "

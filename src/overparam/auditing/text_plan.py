@@ -2,19 +2,20 @@
 
 The usual question of over-parameterised language models is of a fixed text and free compute. So the
 plan takes as much text as can be read often enough within the budget, and a net with at least three
-parameters a token.
+parameters a token (of width 256 at most).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from overparam.auditing.budget import makespan, working_seconds
 from overparam.data.fingerprint import fingerprint
 from overparam.evidence.atomic_write import write_whole
 from overparam.evidence.errors import UserError
@@ -37,7 +38,8 @@ DEPTH = 2
 RATIO = 3  # parameters a token, at least
 FEWEST = 2048  # tokens to train on
 MOST_HELD = 65_536  # held-out tokens
-USED = 0.75  # of the budget, by what is expected: the search may walk further than that
+WRITING = 1.2  # times a student's training: the ensemble writes its text first
+USED = 0.8  # of the budget, by what is expected: the search may walk further than that
 STEP = 4e-3  # seconds of an update besides its arithmetic; `benchmarks/language_models.py`
 SPEED = 75e9  # floating-point operations a second of one thread
 
@@ -55,7 +57,7 @@ class TextPlan:
     d : int
         Width of the net.
     seconds : float
-        Expected seconds of one thread.
+        Expected wall-clock seconds, the search taking its usual way.
     """
 
     source: str
@@ -84,6 +86,20 @@ class TextPlan:
     def run_seconds(self, d: int, passes: float) -> float:
         """Expected seconds of one thread to train a net of width `d`."""
         return passes * self.train * token_seconds(self.vocab, d)
+
+    @property
+    def working(self) -> float:
+        """Seconds of the budget for training; starting and the page take the rest."""
+        return working_seconds(self.budget, 0)
+
+    @property
+    def unit(self) -> str:
+        """What a token is."""
+        return "character" if self.vocabulary is None else "token"
+
+    def updates(self, passes: float) -> int:
+        """Updates of the weights in a run."""
+        return max(1, round(passes * ((self.train - 1) // CONTEXT) / BATCH))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; what plan.json holds."""
@@ -124,12 +140,18 @@ def make_text_plan(
             f"data must have at least {FEWEST * 5 // 4:,} tokens to learn from a text; got "
             f"{len(tokens):,}."
         )
-    asked = (start, *_lengths_below(start))
-    for train in asked:
+    working = working_seconds(budget, 0)
+    for train in (start, *_lengths_below(start)):
         d = fitting_width(vocab, train)
-        seconds = expected_seconds(vocab, train, d)
-        if seconds <= USED * budget * jobs or train == asked[-1]:
+        seconds = sum(expected_rounds(vocab, train, d, jobs).values())
+        if seconds <= USED * working:
             break
+    needed = expected_rounds(vocab, train, d, jobs)["usual recipe"]
+    if needed > working:
+        raise UserError(
+            f"budget must be at least {needed + budget - working:.0f}s for the usual recipe on a "
+            f"vocabulary of {vocab:,}; got {budget:g}s."
+        )
     return TextPlan(
         source=source,
         fingerprint=fingerprint([np.asarray(tokens)]),
@@ -151,15 +173,23 @@ def fitting_width(vocab: int, train: int) -> int:
     return next((d for d in WIDTHS if parameters(vocab, d) >= RATIO * train), WIDTHS[-1])
 
 
-def expected_seconds(vocab: int, train: int, d: int) -> float:
-    """Seconds of one thread for the whole audit, the search taking its usual way."""
-    usual = CURVE_SEEDS * sum(PASSES[:3]) + PASSES[1]
-    search = SEARCH_SEEDS * (PASSES[0] + 4 * PASSES[1] + 3 * PASSES[2] + PASSES[3])
-    members = (MEMBERS - SEARCH_SEEDS) * PASSES[2]
-    students = CURVE_SEEDS * 1.2 * PASSES[1] / (1 - SHARE)  # a fifth for writing their text
-    own = (usual + search + members + students) * token_seconds(vocab, d)
-    law = sum(token_seconds(vocab, int(share * d)) for share in RELATIVE if share != 1)
-    return train * (own + CURVE_SEEDS * PASSES[2] * law)
+def expected_rounds(vocab: int, train: int, d: int, jobs: int) -> dict[str, float]:
+    """Wall-clock seconds of the rounds of an audit, whose cells the processes share."""
+    one = train * token_seconds(vocab, d)
+
+    def together(passes: Sequence[float], count: int, share: float = 1.0) -> float:
+        return makespan([one * share * p for p in passes for _ in range(count)], jobs)
+
+    few, some, many, most = PASSES
+    steps = (few, some, some, some, some, many, many, many, most)  # of the search, one by one
+    widths = [token_seconds(vocab, int(share * d)) * train for share in RELATIVE if share != 1]
+    return {
+        "usual recipe": together(PASSES[:3], CURVE_SEEDS) + together([some], 1),
+        "search": sum(together([passes], SEARCH_SEEDS) for passes in steps),
+        "members": together([many], MEMBERS - SEARCH_SEEDS),
+        "students": together([some / (1 - SHARE)], CURVE_SEEDS, WRITING),
+        "widths": makespan([many * w for w in widths for _ in range(CURVE_SEEDS)], jobs),
+    }
 
 
 def _lengths_below(start: int) -> Iterator[int]:
@@ -167,6 +197,15 @@ def _lengths_below(start: int) -> Iterator[int]:
     power = 2 * np.log2(start / FEWEST)
     for k in range(int(np.ceil(power)) - 1, -1, -1):
         yield int(FEWEST * 2 ** (k / 2))
+
+
+def read_text_plan(path: Path) -> dict[str, Any]:
+    """What the plan of a text holds; empty where the file is of another kind."""
+    try:
+        raw = json.loads(path.read_text())
+    except ValueError:
+        return {}
+    return raw if isinstance(raw, dict) and raw.get("task") == "language" else {}
 
 
 def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
@@ -182,12 +221,9 @@ def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(plan.to_json(), indent=1) + "\n")
         return plan
-    try:
-        raw = json.loads(path.read_text())
-    except ValueError:
-        raw = {}
+    raw = read_text_plan(path)
     known = set(TextPlan.__dataclass_fields__)
-    if raw.get("task") != "language" or raw.get("version") != __version__ or not known <= set(raw):
+    if raw.get("version") != __version__ or not known <= set(raw):
         raise UserError(
             f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
             "Choose another --out, or --fresh to start over."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -16,7 +16,6 @@ from overparam.auditing.budget import makespan
 from overparam.auditing.charges import Charges
 from overparam.auditing.context import StageFailed
 from overparam.auditing.text_plan import (
-    BATCH,
     CONTEXT,
     CURVE_SEEDS,
     DECAYS,
@@ -25,6 +24,7 @@ from overparam.auditing.text_plan import (
     SEARCH_SEEDS,
     SHARE,
     USUAL,
+    WRITING,
     TextPlan,
 )
 from overparam.evidence.cells import CellFailure, call_many
@@ -33,8 +33,7 @@ from overparam.search.coordinate_descent import LocalOptimum, locally_optimal
 from overparam.training.ngrams import NGrams
 
 ORDERS = (1, 2, 3, 5)
-START = {"decay": 1.0, "passes": 16}  # of the search
-LEFT = 0.9  # of the budget; the page and the test take the rest
+START: dict[str, float] = {"decay": 1.0, "passes": 16}  # of the search
 
 
 class Recipe(NamedTuple):
@@ -52,19 +51,20 @@ class Trials:
     Parameters
     ----------
     plan : TextPlan
-    train, validation, test : ndarray (n,)
-        Tokens: to learn from, to choose by, to score once.
+    train, choosing, judging, test : ndarray (n,)
+        Tokens: to learn from; whole windows to choose recipes by, to compare models by, and to
+        score the recommended one once.
     charges : Charges
         What rounds cost, kept for a second run.
     """
 
     plan: TextPlan
     train: np.ndarray
-    validation: np.ndarray
+    choosing: np.ndarray
+    judging: np.ndarray
     test: np.ndarray
     charges: Charges
     spent: float = 0.0
-    searched: bool = False
     skipped: list[Recipe] = field(default_factory=list)
     _models: dict[tuple[Recipe, int], dict[str, Any]] = field(default_factory=dict)
 
@@ -97,61 +97,96 @@ class Trials:
         return {order: NGrams(vocab, order).fit(self.train) for order in orders}
 
     @cached_property
-    def usual_curve(self) -> dict[int, np.ndarray]:
-        """Validation losses (seeds, windows) of the usual recipe by the number of passes."""
-        recipes = [Recipe(self.plan.d, USUAL, p) for p in PASSES[:3]]
-        found = self.models(recipes, CURVE_SEEDS, "usual recipe")
-        return {r.passes: losses(models) for r, models in zip(recipes, found, strict=True)}
+    def best_order(self) -> int:
+        """The order of the counts that are best on the choosing windows."""
+        windows = self.windows(self.choosing)
+        found = {o: m.log_probabilities(windows).mean() for o, m in self.counted.items()}
+        return max(found, key=lambda order: float(found[order]))
+
+    @cached_property
+    def usual_runs(self) -> dict[int, list[dict[str, Any]]]:
+        """Models of the usual recipe by the number of passes: more of these while more are better.
+
+        The baseline may read the text as often as what it is held against.
+        """
+        recipes = [Recipe(self.plan.d, USUAL, p) for p in PASSES]
+        found = self.models(recipes[:3], CURVE_SEEDS, "usual recipe")
+        runs = {r.passes: models for r, models in zip(recipes, found, strict=False)}
+        if self._best(runs) == PASSES[2]:
+            cost = self._rounds(self.plan.run_seconds(self.plan.d, PASSES[3]), CURVE_SEEDS)
+            if self.affords(cost, self._after_search()):
+                runs[PASSES[3]] = self.models(recipes[3:], CURVE_SEEDS, "usual recipe")[0]
+        return runs
 
     @cached_property
     def usual(self) -> Recipe:
         """The usual weight decay with its best number of passes."""
-        curve = self.usual_curve
-        return Recipe(self.plan.d, USUAL, min(curve, key=lambda p: float(curve[p].mean())))
+        return Recipe(self.plan.d, USUAL, self._best(self.usual_runs))
 
     @cached_property
     def search(self) -> LocalOptimum:
-        """A recipe that no neighbour on the grid beats, by validation loss."""
-        self.usual  # noqa: B018  the first round is its
+        """A recipe that no neighbour on the grid beats, by the loss on the choosing windows."""
+        start = Recipe(self.plan.d, START["decay"], int(START["passes"]))
+        self.models([start], SEARCH_SEEDS, "search for the recipe")  # whatever is left of the time
 
         def evaluate(at: dict[str, Any]) -> float:
             recipe = Recipe(self.plan.d, at["decay"], at["passes"])
-            first = not self.searched
-            self.searched = True
-            known = first or (recipe, self.plan.seeds[SEARCH_SEEDS - 1]) in self._models
+            known = (recipe, self.plan.seeds[SEARCH_SEEDS - 1]) in self._models
             if not known and not self.affords(self._search_cost(recipe), self._after_search()):
                 self.skipped.append(recipe)
                 return math.inf
             [models] = self.models([recipe], SEARCH_SEEDS, "search for the recipe")
-            return float(losses(models).mean())
+            return float(self.chosen_by(models).mean())
 
         return locally_optimal(evaluate, START, {"decay": DECAYS, "passes": PASSES})
 
     @cached_property
     def tuned(self) -> Recipe:
-        """What the search found."""
+        """What the search found, or the usual recipe where that is better."""
         at = self.search.configuration
-        return Recipe(self.plan.d, at["decay"], at["passes"])
+        found = Recipe(self.plan.d, at["decay"], at["passes"])
+        usual = self.chosen_by(self.models([self.usual], SEARCH_SEEDS, "usual recipe")[0]).mean()
+        return self.usual if usual <= self.search.value else found
 
     def members(self, recipe: Recipe) -> list[dict[str, Any]]:
         """All seeds' models of a recipe of the plan's width."""
         return self.models([recipe], MEMBERS, "members")[0]
 
+    def of_subsets(self, recipe: Recipe) -> np.ndarray:
+        """Losses (2^M - 1, windows) on the judging windows of ensembles of all members' subsets."""
+        weights = np.stack([model["weights"] for model in self.members(recipe)])
+        arguments = {"held": self.judging, "vocab": self.plan.vocab, "d": recipe.d}
+        [found] = self._run(cells.subsets, [{**arguments, "weights": weights}], "ensembles")
+        return np.asarray(found["losses"])
+
+    @property
+    def student_recipe(self) -> Recipe:
+        """A student reads four times as much: half of the passes, the next smaller decay."""
+        tuned = self.tuned
+        decay = max((d for d in DECAYS if d < tuned.decay), default=tuned.decay)
+        return Recipe(tuned.d, decay, max(PASSES[0], tuned.passes // 2))
+
+    @property
+    def student_seconds(self) -> float:
+        """Expected seconds of one thread of one student, its teachers' writing included."""
+        return WRITING * self.plan.run_seconds(
+            self.plan.d, self.student_recipe.passes / (1 - SHARE)
+        )
+
     @cached_property
     def students(self) -> list[dict[str, Any]] | None:
         """Students of the tuned members; None where the budget does not reach."""
-        passes = max(PASSES[0], self.tuned.passes // 2)
-        one = 1.2 * self.plan.run_seconds(self.plan.d, passes / (1 - SHARE))
-        if not self.affords(self._rounds(one, CURVE_SEEDS)):
+        if not self.affords(self._rounds(self.student_seconds, CURVE_SEEDS)):
             return None
         teachers = np.stack([model["weights"] for model in self.members(self.tuned)])
+        recipe = self.student_recipe
         arguments = [
             {
                 **self._text(),
-                "d": self.plan.d,
+                "d": recipe.d,
                 "teachers": teachers,
-                "weight_decay": student_decay(self.tuned.decay),
-                "passes": passes,
+                "weight_decay": recipe.decay,
+                "passes": recipe.passes,
                 "seed": seed,
             }
             for seed in self.plan.seeds[:CURVE_SEEDS]
@@ -160,7 +195,7 @@ class Trials:
 
     @cached_property
     def by_width(self) -> dict[int, np.ndarray] | None:
-        """Validation losses (seeds, windows) of the tuned recipe by width; None if unaffordable."""
+        """Judged losses (seeds, windows) of the tuned recipe by width; None if unaffordable."""
         recipes = [self.tuned._replace(d=d) for d in self.plan.widths]
         costs = [
             self.plan.run_seconds(r.d, r.passes)
@@ -171,7 +206,7 @@ class Trials:
         if not self.affords(makespan(costs, self.plan.jobs)):
             return None
         found = self.models(recipes, CURVE_SEEDS, "widths")
-        return {r.d: losses(models) for r, models in zip(recipes, found, strict=True)}
+        return {r.d: self.judged(models) for r, models in zip(recipes, found, strict=True)}
 
     def nets(self, models: Sequence[dict[str, Any]]) -> list[TinyGPT]:
         """Their networks."""
@@ -179,7 +214,15 @@ class Trials:
 
     def affords(self, seconds: float, kept: float = 0.0) -> bool:
         """Whether so many seconds fit, with `kept` for what comes after."""
-        return seconds <= LEFT * self.plan.budget - self.spent - kept
+        return seconds <= self.plan.working - self.spent - kept
+
+    def chosen_by(self, models: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Losses (seeds, windows) on the choosing windows."""
+        return np.stack([m["losses"][: len(self.choosing) // CONTEXT] for m in models])
+
+    def judged(self, models: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Losses (seeds, windows) on the judging windows."""
+        return np.stack([m["losses"][len(self.choosing) // CONTEXT :] for m in models])
 
     def windows(self, tokens: np.ndarray) -> np.ndarray:
         """Tokens as windows (w, CONTEXT)."""
@@ -187,7 +230,11 @@ class Trials:
         return tokens[: count * CONTEXT].reshape(count, CONTEXT)
 
     def _text(self) -> dict[str, Any]:
-        return {"train": self.train, "held": self.validation, "vocab": self.plan.vocab}
+        held = np.concatenate([self.choosing, self.judging])
+        return {"train": self.train, "held": held, "vocab": self.plan.vocab}
+
+    def _best(self, runs: Mapping[int, Sequence[dict[str, Any]]]) -> int:
+        return min(runs, key=lambda passes: float(self.chosen_by(runs[passes]).mean()))
 
     def _search_cost(self, recipe: Recipe) -> float:
         return self._rounds(self.plan.run_seconds(recipe.d, recipe.passes), SEARCH_SEEDS)
@@ -210,18 +257,3 @@ class Trials:
         took = makespan([r.seconds for r in results], self.plan.jobs)  # type: ignore[union-attr]
         self.spent += self.charges.settle(label, max(perf_counter() - start, took))
         return [dict(r.value) for r in results]  # type: ignore[union-attr]
-
-
-def losses(models: Sequence[dict[str, Any]]) -> np.ndarray:
-    """Validation losses (seeds, windows) of models."""
-    return np.stack([model["losses"] for model in models])
-
-
-def student_decay(decay: float) -> float:
-    """A student reads four times as much: it takes the next smaller decay of the grid."""
-    return max((d for d in DECAYS if d < decay), default=decay)
-
-
-def updates(plan: TextPlan, passes: float) -> int:
-    """Updates of the weights in a run."""
-    return max(1, round(passes * (plan.train // CONTEXT) / BATCH))

@@ -44,7 +44,8 @@ def audit(
     ----------
     data
         A CSV, TSV, Parquet, Arrow, Feather or .npz file, a folder of images with a sub-folder for
-        each class, a folder of IDX files, or the name of an embedded set such as digits.
+        each class, a folder of IDX files, or the name of an embedded set such as digits; with
+        --task language a text file, gcide or python-topics.
     target
         The column to predict.
     task

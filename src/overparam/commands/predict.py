@@ -15,7 +15,8 @@ def predict(model: Path, data: str, /, *, out: Path) -> int:
     data
         Rows in the form of the audited data; a target column is ignored.
     out
-        The CSV to write: row, prediction, and p_CLASS for every class.
+        The CSV to write: row, prediction, and p_CLASS for every class; of a text the nats of every
+        window.
     """
     from overparam.auditing.saved_model import load_model
 

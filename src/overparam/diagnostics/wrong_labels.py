@@ -64,7 +64,7 @@ class LabelQuality:
     quality : ndarray of shape (n,)
         Probability that the label is right.
     share : float
-        Expected share of wrong labels, the mean of ``1 - quality``.
+        Share of wrong labels of the most probable channel.
     low, high : float
         95 % interval of the share among rows like these.
     transition : ndarray of shape (k, k)
@@ -146,7 +146,7 @@ def label_quality(probs: Any, y: Any) -> LabelQuality:
     transition = np.where(total > 0, counts / np.where(total > 0, total, 1), np.eye(k))
     return LabelQuality(
         np.clip(quality, 0, 1),
-        float(1 - quality.mean()),
+        float(shares[mass.argmax()]),
         float(low),
         float(high),
         transition,

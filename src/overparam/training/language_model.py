@@ -17,7 +17,7 @@ from overparam.training.gradient_clipping import ClipGradients
 from overparam.training.logit_ensemble import Average, LogitEnsemble
 from overparam.training.text_sampling import sample_tokens
 
-_SCORED_AT_ONCE = 64  # windows: logits of a member and 1,024 tokens take 16 MB
+_MOST_LOGITS = 2**24  # at once where windows are scored: 64 MB
 _SAMPLED_AT_ONCE = 256  # texts: what is kept of them fits a cache of a few megabytes a layer
 
 
@@ -186,8 +186,9 @@ class LanguageModel:
         x, y = self.windows(tokens)
         together = LogitEnsemble(self._fitted(), average)
         found = []
-        for i in range(0, len(x), _SCORED_AT_ONCE):
-            rows = slice(i, i + _SCORED_AT_ONCE)
+        at_once = max(1, _MOST_LOGITS // (len(self._fitted()) * self.context * self.vocab))
+        for i in range(0, len(x), at_once):
+            rows = slice(i, i + at_once)
             log_p = torch.from_numpy(together.predict_logits(x[rows]))
             found.append(-log_p.gather(-1, y[rows].unsqueeze(-1))[..., 0].double().mean(-1))
         return torch.cat(found).numpy()

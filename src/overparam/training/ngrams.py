@@ -57,13 +57,11 @@ class NGrams:
 
     def fit(self, tokens: Any) -> NGrams:
         """Count a text (n,)."""
-        text = np.asarray(tokens, dtype=np.int64)
+        text = self._checked(tokens)
         if text.ndim != 1 or len(text) < self.order:
             raise ValueError(
                 f"tokens must have shape (n,) with n >= order = {self.order}; got {text.shape}."
             )
-        if text.min() < 0 or text.max() >= self.vocab:
-            raise ValueError(f"tokens must be in 0 .. {self.vocab - 1}; got {text.max()}.")
         self._keys, self._counts = [], []
         for k in range(1, self.order + 1):
             keys, counts = np.unique(self._codes(text, k), return_counts=True)
@@ -76,9 +74,9 @@ class NGrams:
 
         A token's history begins with its text.
         """
-        x = np.asarray(windows, dtype=np.int64)
+        x = self._checked(windows)
         p = self._unigram(x[..., 1:])
-        for k in range(2, self.order + 1):
+        for k in range(2, min(self.order, x.shape[-1]) + 1):
             # Positions with k - 1 tokens before them: from the k-th on.
             grams = self._codes(x, k)
             seen = self._count(k, grams)
@@ -107,7 +105,8 @@ class NGrams:
         drawn = np.empty((n, length), dtype=np.int64)
         for row in drawn:
             for i in range(length):
-                p = self.distribution(row[:i]) ** (1 / temperature)
+                logits = np.log(self.distribution(row[:i])) / temperature
+                p = np.exp(logits - logits.max())
                 row[i] = rng.choice(self.vocab, p=p / p.sum())
         return drawn
 
@@ -122,6 +121,12 @@ class NGrams:
         self._keys = [np.asarray(state[f"keys.{k}"]) for k in orders]
         self._counts = [np.asarray(state[f"counts.{k}"]) for k in orders]
         return self
+
+    def _checked(self, tokens: Any) -> np.ndarray:
+        text = np.asarray(tokens, dtype=np.int64)
+        if text.size and not (text.min() >= 0 and text.max() < self.vocab):
+            raise ValueError(f"tokens must be in 0 .. {self.vocab - 1}; got {text.max()}.")
+        return text
 
     def _unigram(self, tokens: np.ndarray) -> np.ndarray:
         total = self._counts[0].sum() + self.floor * self.vocab

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.auditing.known_data import blobs, flipped
 
+from overparam.auditing.comparison import crossed
 from overparam.auditing.findings.averaging import (
     above_asymptote,
     averaging,
@@ -37,8 +38,26 @@ def test_the_asymptote_of_probabilities_is_that_of_endless_members():
     rng = np.random.default_rng(2)
     p = 1 / (1 + np.exp(-rng.normal(1.0, 0.8, (8, 40_000))))
     endless = 1 / (1 + np.exp(-rng.normal(1.0, 0.8, 200_000)))
-    gap = above_asymptote(subset_curve(p, np.zeros(40_000), True), True).mean()
+    gap = above_asymptote(subset_curve(p, np.zeros(40_000), True), 3).mean()
     assert gap == pytest.approx(-np.log(p).mean() + np.log(endless.mean()), rel=0.03)
+
+
+@pytest.mark.parametrize("members", [4, 8])
+def test_the_interval_of_a_log_loss_covers_what_endless_members_reach(members):
+    """Members share a logit a row and add their own: the truth is an integral over one Gaussian."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    covered = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        level, offset = rng.normal(1.0, 1.0, 400), rng.normal(0, 0.1, (members, 1))
+        p = 1 / (1 + np.exp(-(level + offset + rng.normal(0, 0.5, (members, 400)))))
+        spread = np.hypot(0.1, 0.5)
+        of_nodes = 1 / (1 + np.exp(-(level[:, None] + spread * nodes)))
+        truth = (-(np.log(of_nodes) @ weights) + np.log(of_nodes @ weights)).mean()
+        low, high = crossed(jackknife(p, np.zeros(400), True)).interval()
+        covered.append(low <= truth <= high)
+    assert np.mean(covered) > 0.85
 
 
 def test_nets_that_disagree_have_room(make_context):

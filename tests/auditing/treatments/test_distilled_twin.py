@@ -30,8 +30,8 @@ def test_a_student_is_nearer_to_the_ensemble_than_a_net_of_its_own(make_context)
 def test_targets_are_between_labels_and_what_the_teachers_say(context):
     fitted, held, _ = views(context.dataset, SplitKey(0), context.recipe.rows)
     recipe = context.recipe.but(teachers=2)
-    found = _taught(fitted, recipe, fitted.y, held=held)
-    teachers = train(fitted, context.recipe, [FIRST_TEACHER, FIRST_TEACHER + 1], held=held)
+    found = _taught(fitted, recipe, fitted.y, 3, held=held)
+    teachers = train(fitted, context.recipe, [FIRST_TEACHER + 6, FIRST_TEACHER + 7], held=held)
     said = context.probabilities(teachers.logits(fitted)).mean(axis=0)
     np.testing.assert_allclose(found, TAUGHT * said + (1 - TAUGHT) * np.eye(3)[fitted.y], atol=1e-5)
 

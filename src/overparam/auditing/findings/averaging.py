@@ -56,6 +56,11 @@ def averaging(context: Context) -> Answer:
     gaps = jackknife(_of_labels(context, members, y), y, context.classification) / unit
     found = statistic(crossed(gaps), _label(context), len(y))
     widths, note = _narrower(context, y, unit)
+    for width, narrow in sorted(widths.items()):
+        end = narrow[0] - above_asymptote(narrow, 2)
+        note.append(
+            f"Width {width}: one net {narrow[0]:.3f}, an average without end about {end:.3f}."
+        )
     widths[context.recipe.width] = curve.mean(axis=1)
     floor = float(curve[0].mean() - found.value)
     evidence = Evidence(
@@ -70,7 +75,7 @@ def averaging(context: Context) -> Answer:
         action = "Train one net; a better one needs another model or more rows."
     else:
         sure = "is" if evidence.verdict is Verdict.HOLDS else "may be"
-        share = (here - together) / found.value
+        share = (here - together) / found.value if found.value > 0 else 1.0
         headline = (
             f"One net {sure} {found.value:.3f} above the best of its kind: loss {here:.3f}, and "
             f"{floor:.3f} for an average without end; {len(members)} nets go {100 * share:.0f} % "
@@ -110,22 +115,31 @@ def subset_curve(values: np.ndarray, y: np.ndarray, classification: bool) -> np.
     return total / np.bincount(sizes)[1:, None]
 
 
-def above_asymptote(curve: np.ndarray, classification: bool) -> np.ndarray:
-    """Loss of one member minus the asymptote in K, for each row (n,), of a curve (M, n)."""
+def above_asymptote(curve: np.ndarray, terms: int) -> np.ndarray:
+    """Loss of one member minus the asymptote in K, for each row (n,), of a curve (M, n).
+
+    Least squares in so many powers of 1 / K, the constant among them.
+    """
     k = np.arange(1, len(curve) + 1)
-    terms = 3 if classification and len(curve) > 3 else 2
     design = k[:, None] ** -np.arange(terms, dtype=float)
     return curve[0] - np.linalg.pinv(design)[0] @ curve
+
+
+def powers(members: int, classification: bool) -> int:
+    """Terms of the fit: two for squared errors, three for a log loss where members suffice.
+
+    One member less must still leave a point more than terms.
+    """
+    return 3 if classification and members > 4 else 2
 
 
 def jackknife(values: np.ndarray, y: np.ndarray, classification: bool) -> np.ndarray:
     """Pseudo-values (M, n) of `above_asymptote`, one a member; their mean estimates it."""
     count = len(values)
-    whole = above_asymptote(subset_curve(values, y, classification), classification)
+    terms = powers(count, classification)
+    whole = above_asymptote(subset_curve(values, y, classification), terms)
     without = [
-        above_asymptote(
-            subset_curve(np.delete(values, i, axis=0), y, classification), classification
-        )
+        above_asymptote(subset_curve(np.delete(values, i, axis=0), y, classification), terms)
         for i in range(count)
     ]
     return count * whole - (count - 1) * np.stack(without)

@@ -16,7 +16,7 @@ from overparam.report import figures
 
 SHARE = 0.01
 ENOUGH = 0.5
-METHOD = {"classification": "profile likelihood", "regression": "Jeffreys over rows"}
+METHOD = {"classification": "posterior over channels", "regression": "Jeffreys over rows"}
 
 
 @finding(
@@ -33,10 +33,12 @@ def label_noise(context: Context) -> Answer:
     """The share of wrong labels among the training rows, and the most suspect of them.
 
     How: every training row is predicted by nets that have not seen it (five folds, two seeds,
-    stopped early before they memorise). Where classes overlap, labels disagree less and less as the
-    nets get surer; wrong labels disagree however sure they are. The share is the floor under the
-    rate of disagreement, fitted over the rank of the confidence; so many rows with the least
-    probable labels are suspected. Regression: rows more than five robust standard deviations off.
+    stopped early before they memorise), by a logistic regression and by a forest. Where classes
+    overlap, labels disagree less and less as the models get surer; wrong labels disagree however
+    sure they are. A noisy channel from the true class to the label, alike for all classes or not,
+    is fitted to both: it gives the share of wrong labels, and each label's quality, the probability
+    that it is right. So many rows of the least quality are suspected. Regression: rows more than
+    five robust standard deviations off.
 
     Why: an over-parameterised net fits wrong labels too, and pays for it on new rows.
 
@@ -99,7 +101,7 @@ def label_noise(context: Context) -> Answer:
         headline = f"Some labels may be wrong: about {share:.1f} %, at most {high:.1f} %."
         action = f"Look at the {count:,} suspected rows in rows.csv."
     kind = (
-        "how often labels disagree where nets that have not seen them are surest"
+        "how labels disagree with models that have not seen them, by how sure the models are"
         if context.classification
         else "rows whose value is far from the prediction"
     )
