@@ -37,6 +37,9 @@ def test_it_trains_a_guided_perceptron_of_the_baselines_arithmetic(images):
     assert recipe.width == 25  # 25^2 + (64 + 3 + 2) 25 + 3 = 2,353; the convolutions take 2,352
     assert recipe.guided_steps == 9  # half of 6 passes of 3 minibatches
     assert candidate.predictions[0].shape == (2, len(images.validation(0)), 3)
+    # Two pairs took what was charged; of a pair the guided net takes the larger part.
+    pair = images.ledger.spent["treatments"] / 2
+    assert pair / 2 < candidate.seconds < pair
     plain = fit_recipe(images, recipe.but(guided_steps=0), 2, stage="treatments", label="plain")
     difference = candidate.predictions[0] - images.probabilities(plain.validation[0])
     assert np.abs(difference).max() > 1e-3

@@ -47,14 +47,14 @@ def guided_twin(context: Context) -> Candidate:
     if not context.classification:
         raise NotApplicable("the target is a number; the guided twin is measured on classes.")
     recipe = guided_recipe(context)
-    found = fitted_twins(context, recipe)
+    found, seconds = fitted_twins(context, recipe)
     predictions = [context.probabilities(split["guided"]) for split in found]
     return Candidate(
         "guided-twin",
         "perceptron guided by an untrained convolutional net",
         Build(recipe, 1),
         predictions,
-        cost_of_guided(context, recipe),
+        seconds,
         setting(context, recipe, found),
     )
 
@@ -85,8 +85,8 @@ def cost_of_guided(context: Context, recipe: Recipe) -> float:
     return cost_of_one(context, recipe) * (1 + GUIDED_STEP * share)
 
 
-def fitted_twins(context: Context, recipe: Recipe) -> list[dict[str, np.ndarray]]:
-    """What `fit_twins` finds on every split, all members together."""
+def fitted_twins(context: Context, recipe: Recipe) -> tuple[list[dict[str, np.ndarray]], float]:
+    """What `fit_twins` finds on every split, all members together; seconds of a guided net."""
     seeds = list(range(context.plan.treatment_seeds))
     chunks = [seeds[i : i + MEMBERS_A_CELL] for i in range(0, len(seeds), MEMBERS_A_CELL)]
     cells = [
@@ -99,22 +99,26 @@ def fitted_twins(context: Context, recipe: Recipe) -> list[dict[str, np.ndarray]
         for key in context.split_keys
         for some in chunks
     ]
-    pair = cost_of_guided(context, recipe) + cost_of_one(context, recipe)
-    pair *= stopping_cost(recipe.rows, round(0.9 * context.n_train))  # both are watched
+    trained = len(context.split_keys) * len(seeds)
+    guided, plain = cost_of_guided(context, recipe), cost_of_one(context, recipe)
+    watched = stopping_cost(recipe.rows, round(0.9 * context.n_train))
+    spent = context.ledger.spent["treatments"]
     results = context.cells(
         "treatments",
         fit_twins,
         cells,
         label="guided perceptrons",
-        estimate=len(context.split_keys) * len(seeds) * pair,
+        estimate=trained * (guided + plain) * watched,
     )
-    return [
+    took = (context.ledger.spent["treatments"] - spent) * context.plan.jobs / trained
+    found = [
         {
             name: np.concatenate([r[name] for r in results[i : i + len(chunks)]])
             for name in results[0]
         }
         for i in range(0, len(results), len(chunks))
     ]
+    return found, took * guided / (guided + plain)
 
 
 def setting(context: Context, recipe: Recipe, found: list[dict[str, np.ndarray]]) -> str:
