@@ -188,8 +188,8 @@ def _affordable(context: Context) -> Recipe:
         least = FEWEST_STEPS / (recipe.epochs * math.ceil(recipe.rows / recipe.batch_size))
         seconds = trainings * cost_of_one(context, recipe) / plan.jobs * min(least, 1.0)
         raise NotAffordable(
-            f"needs about {seconds:.0f} s for nets on parts of the rows, more than {100 * SHARE:.0f} % of "
-            "the budget; a larger --budget runs it."
+            f"needs about {seconds:.0f} s for nets on parts of the rows, more than "
+            f"{100 * SHARE:.0f} % of the budget; a larger --budget runs it."
         )
     return recipe.but(epochs=epochs)
 
@@ -239,8 +239,8 @@ def _words(
     part = "Half" if droppable == HALF else "A quarter"
     hard, chance = 100 * scored[:, i].mean(), 100 * twin[:, i].mean()
     headline = (
-        f"{part} of the rows carries all of it: the hardest {100 * KEPT[i]:.0f} % give {hard:.1f} % "
-        f"accuracy, all rows {whole:.1f} %, as many random ones {chance:.1f} %."
+        f"{part} of the rows carries all of it: the hardest {100 * KEPT[i]:.0f} % give "
+        f"{hard:.1f} % accuracy, all rows {whole:.1f} %, as many random ones {chance:.1f} %."
     )
     if chance >= whole - 100 * MARGIN:
         return (
