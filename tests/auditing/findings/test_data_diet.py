@@ -73,5 +73,5 @@ def test_a_short_budget_shortens_training_and_then_leaves_it_out(make_context):
     passes = int(shorter.details[1].split("Nets of ")[1].split()[0])
     assert 10 < passes < 40
     context.plan = replace(context.plan, budget=10.0)
-    with pytest.raises(NotAffordable, match="more than 5% of the budget"):
+    with pytest.raises(NotAffordable, match="more than 5 % of the budget"):
         data_diet(context)
