@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from overparam.data.fingerprint import fingerprint
 from overparam.evidence.atomic_write import write_whole
 from overparam.report.audit_page import audit_html
@@ -33,16 +31,3 @@ def write_report(
         write_whole(mark, made_of)
     if not (content.exists() and content.read_text("utf-8") == text):
         write_whole(content, text)
-
-
-def plain(value: Any) -> Any:
-    """Plain JSON: NumPy numbers as Python's, what is not finite as null."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

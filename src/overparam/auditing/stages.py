@@ -33,10 +33,11 @@ from overparam.auditing.report_entries import (
     treatment_entries,
     verdict_line,
 )
-from overparam.auditing.reporting import plain, write_report
+from overparam.auditing.reporting import write_report
 from overparam.auditing.rows_file import write_rows
 from overparam.auditing.saved_model import save_model, versions
 from overparam.evidence.cells import CellFailure, CellResult
+from overparam.evidence.plain_json import plain
 from overparam.report.document import SCHEMA_VERSION
 
 METHODS = (

@@ -28,7 +28,7 @@ from overparam.auditing.report_entries import (
     references,
     verdict_line,
 )
-from overparam.auditing.reporting import plain, write_report
+from overparam.auditing.reporting import write_report
 from overparam.auditing.saved_model import versions
 from overparam.auditing.text_cells import together
 from overparam.auditing.text_model import (
@@ -51,6 +51,7 @@ from overparam.auditing.text_trials import Recipe, Trials
 from overparam.data import text
 from overparam.evidence.cells import settings
 from overparam.evidence.errors import UserError
+from overparam.evidence.plain_json import plain
 from overparam.report import figures
 from overparam.report.document import SCHEMA_VERSION
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from overparam.evidence.atomic_write import write_whole
+from overparam.evidence.plain_json import plain
 
 SCHEMA_VERSION = 1
 
@@ -55,16 +55,3 @@ def write_page(folder: Path, results: Mapping[str, Any], figures: Mapping[str, A
     path = folder / f"{results['scale']}.html"
     write_whole(path, study_html(results, figures))
     return path
-
-
-def plain(value: Any) -> Any:
-    """Return `value` as JSON that every reader accepts: what is not finite becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    return value
