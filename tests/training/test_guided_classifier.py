@@ -37,8 +37,10 @@ def bright_halves(n=60):
     return X, y
 
 
-CHECKS = estimator_checks_generator(
-    GuidedClassifier(perceptron, wide, guidance_steps=20, epochs=60, learning_rate=0.01)
+CHECKS = list(
+    estimator_checks_generator(
+        GuidedClassifier(perceptron, wide, guidance_steps=20, epochs=60, learning_rate=0.01)
+    )
 )
 
 
