@@ -208,7 +208,7 @@ def test_a_model_of_ones_own_is_audited_beside_the_others(tmp_path, model):
     [
         ({"only": ("OP01",)}, "only must name codes such as OP001 or ids; got 'OP01'. Did you"),
         ({"ignore": "OP001"}, "ignore must be a sequence of codes; got 'OP001'"),
-        ({"seed": -1}, "seed must be an integer >= 0; got -1"),
+        ({"seed": -1}, "seed must be an integer >= 0 and below"),
         ({"jobs": 0}, "jobs must be an integer >= 1; got 0"),
         ({"budget": "soon"}, "budget must be a time such as 90s, 5m or 1h30m; got 'soon'"),
         ({"metric": "r2"}, "metric must be one of accuracy"),

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
+REST = 1e-11  # relative distance from the target at which a mode has arrived
+
 
 def deep_linear(
     target: Any, start: Any, times: Any, depth: int = 2, input_eigenvalue: Any = 1.0
@@ -82,6 +84,10 @@ def _integrated(
         s = np.exp(x)
         return rate * s**power * (a - s)
 
+    def arrived(_: float, x: np.ndarray) -> float:  # from there a solver creeps through rounding
+        return float(np.abs(np.exp(x) / a - 1).max()) - REST
+
+    arrived.terminal = True  # type: ignore[attr-defined]
     finite = t[np.isfinite(t)]
     out = np.repeat(a[:, None], len(t), axis=1)
     if len(finite):
@@ -91,8 +97,9 @@ def _integrated(
             np.log(s0.ravel()),
             method="LSODA",
             t_eval=finite,
+            events=arrived,
             rtol=1e-11,
             atol=1e-12,
         )
-        out[:, : len(finite)] = np.exp(found.y)
+        out[:, : len(found.t)] = np.exp(found.y)
     return out.reshape(*aim.shape[:-1], len(t))

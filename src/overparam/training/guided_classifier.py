@@ -74,7 +74,7 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):
     ...     lambda d, k, seed: MLP(d, k, (64, 64, 64), seed=seed),
     ...     guide=lambda d, k, seed: ConvNet((1, 8, 8), k, seed=seed),
     ...     guidance_steps=20,
-    ...     epochs=10,
+    ...     epochs=20,
     ... ).fit(X / 16, y)
     >>> model.score(X / 16, y) > 0.8
     True
