@@ -69,3 +69,8 @@ def test_an_unknown_code_is_named_with_its_neighbour():
 def test_a_code_is_given_once():
     with pytest.raises(ValueError, match="code OP001 is taken by width; got mine"):
         finding("OP001", "mine", title="Mine")(lambda context: None)
+
+
+def test_suspected_labels_come_before_treatments_that_spend_the_share():
+    first = [entry.code for entry in chosen(TREATMENTS)][:2]
+    assert first == ["OT007", "OT009"]

@@ -16,6 +16,7 @@ from overparam.auditing.treatments.single_nets import trained
     "OT007",
     "down-weighting",
     title="suspected labels down-weighted",
+    order=-1,  # costs nothing where no label is suspected, and matters most where some are
     thresholds={"weight": (WEIGHT, "a suspected row may be right, so it is not dropped")},
 )
 def down_weighting(context: Context) -> Candidate:
