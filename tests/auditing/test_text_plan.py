@@ -59,7 +59,7 @@ def test_processes_that_wait_are_not_counted_on(jobs):
     assert sum(rounds.values()) == pytest.approx(plan.seconds)
     assert plan.seconds <= USED * plan.working
     alone = expected_rounds(50, plan.train, plan.d, 1)
-    assert rounds["search"] >= alone["search"] / 2  # a step trains two nets
+    assert rounds["search"] >= alone["search"] / 2 - 1e-9  # a step trains two nets
 
 
 def test_a_vocabulary_that_no_budget_reaches_is_refused():

@@ -161,10 +161,10 @@ class Trials:
 
     @property
     def student_recipe(self) -> Recipe:
-        """A student reads four times as much: half of the passes, the next smaller decay."""
+        """A student reads four times as much: fewer passes, the next smaller decay."""
         tuned = self.tuned
         decay = max((d for d in DECAYS if d < tuned.decay), default=tuned.decay)
-        return Recipe(tuned.d, decay, max(PASSES[0], tuned.passes // 2))
+        return Recipe(tuned.d, decay, int(np.clip(tuned.passes // 2, PASSES[0], PASSES[1])))
 
     @property
     def student_seconds(self) -> float:
