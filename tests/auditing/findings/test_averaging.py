@@ -7,6 +7,7 @@ import pytest
 from tests.auditing.known_data import blobs, flipped
 
 from overparam.auditing.comparison import crossed
+from overparam.auditing.findings import averaging as averaging_module
 from overparam.auditing.findings.averaging import (
     above_asymptote,
     averaging,
@@ -73,6 +74,14 @@ def test_nets_that_disagree_have_room(make_context):
     assert widths == [8, 16, 32]
     one = table.filter((table["width"] == 32) & (table["members"] == 1))["loss"][0]
     assert one - low == pytest.approx(value)
+
+
+def test_narrower_nets_that_go_below_the_asymptote_are_named():
+    own, narrow = np.array([1.1, 1.0]), np.array([0.9, 0.8])
+    said = averaging_module._beyond({32: own, 8: narrow}, 32, 0.95)
+    assert said == "Narrower is better: 2 nets of width 8 reach 0.800 already."
+    said = averaging_module._beyond({32: own, 8: own}, 32, 0.95)
+    assert said == "Below 0.950 only another model or more rows will go."
 
 
 def test_nets_that_agree_have_none(make_context):

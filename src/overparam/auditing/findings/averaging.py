@@ -83,7 +83,7 @@ def averaging(context: Context) -> Answer:
         )
         action = (
             f"Average nets or distil them into one: each doubling halves what is left of "
-            f"{found.value:.3f}. Below {floor:.3f} only another model or more rows will go."
+            f"{found.value:.3f}. {_beyond(widths, context.recipe.width, floor)}"
         )
     return Answer(
         evidence,
@@ -97,6 +97,16 @@ def averaging(context: Context) -> Answer:
         caption="Loss of the average of so many nets, over all subsets, by width.",
         extra={"asymptote": floor},
     )
+
+
+def _beyond(widths: dict[int, np.ndarray], own: int, floor: float) -> str:
+    """What goes below the asymptote: narrower nets, where they were seen to."""
+    narrow = {width: float(curve[-1]) for width, curve in widths.items() if width != own}
+    best = min(narrow, key=lambda width: narrow[width], default=own)
+    if best != own and narrow[best] < floor:
+        count = len(widths[best])
+        return f"Narrower is better: {count} nets of width {best} reach {narrow[best]:.3f} already."
+    return f"Below {floor:.3f} only another model or more rows will go."
 
 
 def subset_curve(values: np.ndarray, y: np.ndarray, classification: bool) -> np.ndarray:
