@@ -365,7 +365,9 @@ class TextRun:
         reference = min(baselines, key=lambda offer: offer.validation)
         model = chosen.build()
         test = window_losses(model, self.trials.test, CONTEXT)
-        theirs = window_losses(reference.build(), self.trials.test, CONTEXT)
+        theirs = test
+        if reference is not chosen:
+            theirs = window_losses(reference.build(), self.trials.test, CONTEXT)
         mine, other, better = (crossed(v[None]) for v in (test, theirs, theirs - test))
         return {
             "name": chosen.name,
@@ -414,16 +416,14 @@ class TextRun:
                 f"{100 * rare:.1f} % of the characters are rarer than 255 others and count as one; "
                 "--vocabulary 1024 makes byte pairs, which keep them apart"
             )
-        notes.append(
-            f"nets of width {plan.d}: {size / plan.train:.1f} parameters a {self.trials.plan.unit}"
-        )
+        notes.append(f"nets of width {plan.d}: {size / plan.train:.1f} parameters a {plan.unit}")
         return {
             "name": Path(plan.source).stem,
             "source": plan.source,
             "kind": "text",
             "task": "language",
-            "target": f"next {self.trials.plan.unit}",
-            "unit": f"{self.trials.plan.unit}s",
+            "target": f"next {plan.unit}",
+            "unit": f"{plan.unit}s",
             "rows": plan.length,
             "columns": plan.vocab,
             "classes": [],
@@ -442,7 +442,7 @@ class TextRun:
         plan = self.trials.plan
         size = parameters(plan.vocab, plan.d)
         lines = [
-            f"The net has {size:,} parameters for {plan.train:,} {self.trials.plan.unit}s, "
+            f"The net has {size:,} parameters for {plan.train:,} {plan.unit}s, "
             f"{size / plan.train:.1f} for each; the usual recipe has weight decay {USUAL}."
         ]
         lines += gravest(document["findings"])

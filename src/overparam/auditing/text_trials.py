@@ -33,7 +33,7 @@ from overparam.search.coordinate_descent import LocalOptimum, locally_optimal
 from overparam.training.ngrams import NGrams
 
 ORDERS = (1, 2, 3, 5)
-START: dict[str, float] = {"decay": 1.0, "passes": 16}  # of the search
+START: dict[str, Any] = {"decay": 1.0, "passes": 16}  # of the search
 
 
 class Recipe(NamedTuple):
@@ -67,6 +67,7 @@ class Trials:
     spent: float = 0.0
     skipped: list[Recipe] = field(default_factory=list)
     _models: dict[tuple[Recipe, int], dict[str, Any]] = field(default_factory=dict)
+    _subsets: dict[Recipe, np.ndarray] = field(default_factory=dict)
 
     def models(
         self, recipes: Iterable[Recipe], count: int, label: str
@@ -126,7 +127,7 @@ class Trials:
     @cached_property
     def search(self) -> LocalOptimum:
         """A recipe that no neighbour on the grid beats, by the loss on the choosing windows."""
-        start = Recipe(self.plan.d, START["decay"], int(START["passes"]))
+        start = Recipe(self.plan.d, **START)
         self.models([start], SEARCH_SEEDS, "search for the recipe")  # whatever is left of the time
 
         def evaluate(at: dict[str, Any]) -> float:
@@ -154,10 +155,12 @@ class Trials:
 
     def of_subsets(self, recipe: Recipe) -> np.ndarray:
         """Losses (2^M - 1, windows) on the judging windows of ensembles of all members' subsets."""
-        weights = np.stack([model["weights"] for model in self.members(recipe)])
-        arguments = {"held": self.judging, "vocab": self.plan.vocab, "d": recipe.d}
-        [found] = self._run(cells.subsets, [{**arguments, "weights": weights}], "ensembles")
-        return np.asarray(found["losses"])
+        if recipe not in self._subsets:
+            weights = np.stack([model["weights"] for model in self.members(recipe)])
+            arguments = {"held": self.judging, "vocab": self.plan.vocab, "d": recipe.d}
+            [found] = self._run(cells.subsets, [{**arguments, "weights": weights}], "ensembles")
+            self._subsets[recipe] = np.asarray(found["losses"])
+        return self._subsets[recipe]
 
     @property
     def student_recipe(self) -> Recipe:

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from overparam.nets.seeding import seeded
 from overparam.training.frozen_guide import Cache, Distance
 from overparam.training.guidance import Guidance, Mapping
+from overparam.training.logit_classifier import LogitClassifier
 from overparam.training.minibatches import MinibatchStream
 from overparam.training.similarity import FEWEST_ROWS, linear_cka
 
@@ -27,7 +27,7 @@ _PROFILE = 256  # training rows of `cka_profile_`
 Factory = Callable[[int, int, int], nn.Module]
 
 
-class GuidedClassifier(ClassifierMixin, BaseEstimator):
+class GuidedClassifier(LogitClassifier, BaseEstimator):
     """Train a target on its task and towards a frozen guide (arXiv 2410.20035).
 
     Parameters
@@ -163,20 +163,6 @@ class GuidedClassifier(ClassifierMixin, BaseEstimator):
             self.target_ = target.eval()
             self.cka_profile_ = profile(guidance, target, x[:_PROFILE])
         return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Logits (n, k); for two classes the difference of the second and the first, (n,)."""
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, k), columns in the order of `classes_`."""
-        return softmax(self._logits(X), axis=1)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row, (n,)."""
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
 
     def _guide(self, n_features: int, n_outputs: int, seed: int) -> nn.Module:
         if isinstance(self.guide, nn.Module):

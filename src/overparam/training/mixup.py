@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from overparam.nets.mlp import MLP
 from overparam.training.ensemble import Ensemble
+from overparam.training.logit_classifier import LogitClassifier
 
 Partner = Literal["batch", "radius"]
 
@@ -160,7 +160,7 @@ class MixupTransform:
         return torch.stack([m[0] for m in mixed]), torch.stack([m[1] for m in mixed])
 
 
-class MixupClassifier(ClassifierMixin, BaseEstimator):
+class MixupClassifier(LogitClassifier, BaseEstimator):
     """A network trained with Mixup, as a scikit-learn classifier.
 
     Parameters
@@ -235,20 +235,6 @@ class MixupClassifier(ClassifierMixin, BaseEstimator):
             batch_transform=transform if self.mix_size > 1 else None,
         )
         return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Logits (n, k); for two classes the difference of the second and the first, (n,)."""
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, k), columns in the order of `classes_`."""
-        return softmax(self._logits(X), axis=1)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row, (n,)."""
-        best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
 
     def _logits(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -51,9 +51,9 @@ def averaging(context: Context) -> Answer:
     """
     y = context.validation(0)
     unit = 1.0 if context.classification else float(np.var(context.splits[0].train.y)) or 1.0
-    members = replicas(context).validation[0]
-    curve = subset_curve(_of_labels(context, members, y), y, context.classification) / unit
-    gaps = jackknife(_of_labels(context, members, y), y, context.classification) / unit
+    members = _of_labels(context, replicas(context).validation[0], y)
+    curve = subset_curve(members, y, context.classification) / unit
+    gaps = jackknife(members, y, context.classification) / unit
     found = statistic(crossed(gaps), _label(context), len(y))
     widths, note = _narrower(context, y, unit)
     for width, narrow in sorted(widths.items()):
