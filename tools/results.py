@@ -89,14 +89,21 @@ def claims_section(results: Results) -> str:
     parts = []
     for scale, document in results.items():
         versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
-        seeds = len(document["seeds"])
         head = ["claim", "measured", "figure", "95 % interval", "holds if", "verdict"]
         parts += [
-            f"{scale.capitalize()} scale, {seeds} seeds, {minutes(document['seconds'])} of "
+            f"{scale.capitalize()} scale, {seeds(document)}, {minutes(document['seconds'])} of "
             f"computing; {versions}.",
             table(head, list(claim_rows(document))),
         ]
     return "\n\n".join(parts) or "Not measured yet."
+
+
+def seeds(document: Mapping[str, Any]) -> str:
+    """Return on how many values the figures with intervals rest, as text."""
+    parts = [part for claim in document["claims"] for part in claim["parts"]]
+    counts = {part["n"] for part in parts if part["interval"] is not None}
+    ends = sorted({min(counts), max(counts)}) if counts else [len(document["seeds"])]
+    return f"{' to '.join(map(str, ends))} seeds"
 
 
 def minutes(seconds: float) -> str:

@@ -9,6 +9,7 @@ def part(name, verdict, **other):
     return {
         "name": name,
         "statistic": 1.23456,
+        "n": 3,
         "interval": [1.0, 2.0],
         "region": "at least 0.5",
         "verdict": verdict,
@@ -29,8 +30,10 @@ def claim(id, verdict, parts, *, status="measured", error=None):
 
 
 CLAIMS = [
-    claim("C1", "holds", [part("", "holds")]),
-    claim("C2", "fails", [part("raw", "fails"), part("n", "holds", exact=True, interval=None)]),
+    claim("C1", "holds", [part("", "holds", n=6)]),
+    claim(
+        "C2", "fails", [part("raw", "fails"), part("n", "holds", exact=True, interval=None, n=1)]
+    ),
     claim("C3", None, [], status="not_run", error="not run: too long"),
     claim("C4", "inconclusive", [part("", "inconclusive", statistic=None, interval=[None, None])]),
 ]
@@ -92,7 +95,7 @@ def test_every_part_has_its_row(tool, root):
         "|  | n | 1.235 | exact | at least 0.5 | **holds** |",
         "| C3 | Sentence of C3 \\| piped. (not run: too long) |  |  |  | not run |",
         "| C4 | Sentence of C4 \\| piped. | – | – to – | at least 0.5 | **inconclusive** |",
-        "Quick scale, 3 seeds, 1.7 min of computing; torch 2.",
+        "Quick scale, 3 to 6 seeds, 1.7 min of computing; torch 2.",
     ):
         assert row in page
     assert "3 claims measured: 1 holds, 1 fails, 1 inconclusive." in page
