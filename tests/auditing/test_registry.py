@@ -37,6 +37,7 @@ def test_the_findings_of_a_text_have_their_codes():
         "OL002": "weak-decay",
         "OL003": "below-counting",
         "OL004": "room-above",
+        "OL005": "unread-text",
     }
 
 

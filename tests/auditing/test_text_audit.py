@@ -8,7 +8,7 @@ import pytest
 
 import overparam
 from overparam.auditing.comparison import crossed
-from overparam.auditing.text_audit import ensemble_gains
+from overparam.auditing.text_offers import ensemble_gains
 from overparam.auditing.text_plan import CONTEXT
 from overparam.cli import run
 from overparam.evidence.errors import UserError
@@ -38,8 +38,10 @@ def result(book):
 @pytest.mark.slow
 def test_it_answers_every_question(result):
     validate(result.report)
-    assert set(result.findings) == {"over-reading", "weak-decay", "below-counting", "room-above"}
-    assert all(f["outcome"] in ("issue", "tip", "fine") for f in result.findings.values())
+    outcomes = {name: f["outcome"] for name, f in result.findings.items()}
+    assert outcomes.pop("unread-text") == "not_applicable"  # time enough for all of it
+    assert set(outcomes) == {"over-reading", "weak-decay", "below-counting", "room-above"}
+    assert set(outcomes.values()) <= {"issue", "tip", "fine"}
     assert list(result.treatments) == ["tuned-weight-decay", "ensemble", "student"]
     names = [b["name"] for b in result.report["baselines"]]
     assert names == ["counts-1", "counts-2", "counts-3", "counts-5", "usual-recipe"]

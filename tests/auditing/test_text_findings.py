@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from tests.auditing.planted_text import planted
 
-from overparam.auditing.answers import NotAffordable
-from overparam.auditing.text_findings import below_counting, over_reading, room_above, weak_decay
+from overparam.auditing.answers import NotAffordable, NotApplicable
+from overparam.auditing.text_findings import (
+    below_counting,
+    over_reading,
+    room_above,
+    unread_text,
+    weak_decay,
+)
 from overparam.auditing.text_plan import parameters
 
 
@@ -116,3 +122,27 @@ def test_without_time_the_law_is_not_fitted():
     trials = planted(lambda d, decay, passes: 2.0, budget=0.01)
     with pytest.raises(NotAffordable, match="needs nets of three further widths"):
         room_above(trials)
+
+
+def test_unread_text_that_beats_all_tuning_is_an_issue():
+    answer = unread_text(planted(lambda d, decay, passes: 2.5, whole=50_000, longer=-0.5))
+    assert answer.resolved_outcome == "issue"
+    assert answer.headline.startswith("12.2 times the text, read 16 times")
+    assert "larger --budget" in answer.action
+
+
+def test_more_text_that_gives_nothing_is_fine():
+    answer = unread_text(planted(lambda d, decay, passes: 2.5, whole=50_000, longer=3.0))
+    assert answer.resolved_outcome == "fine"
+
+
+def test_where_all_is_read_more_text_is_no_question():
+    with pytest.raises(NotApplicable, match="read most of the text"):
+        unread_text(planted(lambda d, decay, passes: 2.5))
+
+
+def test_where_time_is_out_more_text_is_not_read():
+    trials = planted(lambda d, decay, passes: 2.5, whole=1_000_000, budget=50.0)
+    trials.spent = 49.0
+    with pytest.raises(NotAffordable, match="twice the text"):
+        unread_text(trials)

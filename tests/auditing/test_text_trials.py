@@ -1,6 +1,9 @@
 """The search goes to the best recipe, trains nothing twice, and stops at the budget."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from tests.auditing.planted_text import planted
 
 from overparam.auditing.text_plan import MEMBERS
@@ -75,3 +78,46 @@ def test_updates_are_those_of_the_engine():
     train = np.random.default_rng(0).integers(0, 30, 4096)
     model = LanguageModel(30, 32, epochs=3).fit(train)
     assert planted(bowl, text=train).plan.updates(3) == model.ensemble_.history.steps
+
+
+def test_a_text_that_is_read_leaves_nothing_to_read():
+    trials = planted(bowl, whole=8000)  # less than twice what was read
+    assert not trials.unread
+    assert trials.longer is None
+    assert trials.counted_longer is None
+    assert trials.read == []
+
+
+def test_time_that_is_left_reads_the_whole_text_but_not_ever_more_often():
+    longer = planted(bowl, whole=50_000).longer
+    assert (longer.tokens, longer.passes) == (50_000, 16)
+    assert len(longer.models) == 2
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_what_more_text_is_planned_to_take_fits_what_is_left(share):
+    trials = planted(bowl, whole=1_000_000)
+    one = trials.plan.run_seconds(64, 1)  # of a pass over the short text
+    trials.plan = replace(trials.plan, budget=40.0 + 600 * one * share)
+    longer = trials.longer
+    took = one * longer.passes * longer.tokens / trials.plan.train
+    assert longer.passes >= 4
+    assert 0.4 < took / trials.plan.working < 1
+
+
+def test_machines_that_are_slower_than_planned_read_less():
+    trials = planted(bowl, whole=1_000_000, budget=100.0)
+    fast = trials.longer
+    slow = planted(bowl, whole=1_000_000, budget=100.0)
+    slow.expected, slow.trained = 1.0, 3.0
+    assert slow.longer.tokens * slow.longer.passes < 0.5 * fast.tokens * fast.passes
+
+
+def test_without_time_the_rest_stays_unread():
+    trials = planted(bowl, whole=1_000_000, budget=100.0)
+    trials.spent = trials.plan.working - 0.1
+    assert trials.longer is None
+    assert trials.unread
+    tokens, order, _ = trials.counted_longer  # costs nothing
+    assert tokens == 1_000_000
+    assert order == 1  # the tokens are independent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from overparam.auditing import registry
-from overparam.auditing.answers import Answer, NotAffordable
+from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
 from overparam.auditing.budget import parse_duration
 from overparam.auditing.charges import Charges
-from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.comparison import crossed
 from overparam.auditing.context import StageFailed
 from overparam.auditing.outcome import Audit
 from overparam.auditing.pictures import gain_picture, score_picture
@@ -30,29 +30,36 @@ from overparam.auditing.report_entries import (
 )
 from overparam.auditing.reporting import write_report
 from overparam.auditing.saved_model import versions
-from overparam.auditing.text_cells import together
 from overparam.auditing.text_model import (
     Fitted,
     save_language_model,
     window_losses,
 )
+from overparam.auditing.text_offers import (
+    Offer,
+    counting,
+    ensemble,
+    gain,
+    more_counting,
+    more_text,
+    single,
+    student,
+)
+from overparam.auditing.text_pictures import member_picture
 from overparam.auditing.text_plan import (
     CONTEXT,
     MOST_HELD,
-    RATE,
-    SHARE,
     USUAL,
     followed,
     make_text_plan,
     parameters,
-    read_text_plan,
+    recorded_plan,
 )
-from overparam.auditing.text_trials import Recipe, Trials
+from overparam.auditing.text_trials import Trials
 from overparam.data import text
 from overparam.evidence.cells import settings
 from overparam.evidence.errors import UserError
 from overparam.evidence.plain_json import plain
-from overparam.report import figures
 from overparam.report.document import SCHEMA_VERSION
 
 PAPER = "infinite-compute"
@@ -69,34 +76,6 @@ METHODS = (
     "Students of one ensemble share its luck, which their interval does not count. Test intervals "
     "are of one fitted model and count windows only.",
 )
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A model that could be recommended, or a treatment: its losses, and how to get it.
-
-    Attributes
-    ----------
-    losses : ndarray (seeds, windows)
-        On the judging windows; the model that is built has the first row's.
-    build : callable
-        Makes the fitted model.
-    seconds : float
-        Seconds of one thread, as planned; 0 for counting.
-    """
-
-    name: str
-    title: str
-    losses: np.ndarray
-    build: Callable[[], Fitted]
-    seconds: float
-    members: int = 1
-    note: str = ""
-
-    @property
-    def validation(self) -> float:
-        """Mean loss."""
-        return float(self.losses.mean())
 
 
 def audit_text(
@@ -135,11 +114,8 @@ def audit_text(
     folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
-    if not fresh and (folder / "plan.json").exists() and not read_text_plan(folder / "plan.json"):
-        raise UserError(
-            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
-            "Choose another --out, or --fresh to start over."
-        )
+    if not fresh:
+        recorded_plan(folder)  # before a long text is read
     existed = folder.exists()
     try:
         tokens, alphabet = text.load(source, folder / ".tokens", vocabulary=vocabulary)
@@ -168,7 +144,7 @@ def audit_text(
     windows = held[: len(held) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
     choosing, judging, test = (windows[turn::3].ravel() for turn in range(3))
     charges = Charges(folder / ".cells" / "charges.json")
-    trials = Trials(plan, np.array(tokens[: plan.train]), choosing, judging, test, charges)
+    trials = Trials(plan, tokens[:start], choosing, judging, test, charges)
     with (
         threadpool_limits(1),
         settings(
@@ -197,9 +173,10 @@ class TextRun:
         """Train, look, compare, recommend, write."""
         trials, plan = self.trials, self.trials.plan
         self.say(self._opening())
-        baselines = [*self._counting(), self._single(trials.usual, "usual recipe")]
+        baselines = [*counting(trials), single(trials, trials.usual, "usual recipe")]
         treated = self._treated()
         findings = [self._finding(entry) for _, entry in sorted(registry.TEXT_FINDINGS.items())]
+        treated += self._read_further()
         entries = self._treatment_entries(treated, baselines[-1])
         recommendation, model = self._recommend([*baselines, *treated], baselines)
         save_language_model(
@@ -247,71 +224,33 @@ class TextRun:
             f"{plan.unit} on {plan.held_out:,} others, budget {plan.budget:.0f} s"
         )
 
-    def _counting(self) -> list[Offer]:
-        windows = self.trials.windows(self.trials.judging)
-        offers = []
-        for order, model in self.trials.counted.items():
-            title = "counts of single tokens" if order == 1 else f"counts of runs of {order} tokens"
-            found = -model.log_probabilities(windows).mean(axis=-1)
-            offers.append(Offer(f"counts-{order}", title, found[None], _given(model), 0.0))
-        return offers
-
-    def _single(self, recipe: Recipe, title: str) -> Offer:
-        models = self.trials.members(recipe)
-        return Offer(
-            title.replace(" ", "-"),
-            f"{title}, {recipe.passes} passes",
-            self.trials.judged(models),
-            lambda: together(self.trials.nets(models[:1]), self.trials.train),
-            self.trials.plan.run_seconds(recipe.d, recipe.passes),
-            note=f"weight decay {recipe.decay:g}, {recipe.passes} passes, rate {RATE:g}",
-        )
-
     def _treated(self) -> list[Offer]:
         trials = self.trials
-        tuned = self._single(trials.tuned, "tuned weight decay")
-        models = trials.members(trials.tuned)
-        ensemble = Offer(
-            "ensemble",
-            f"ensemble of {len(models)} tuned nets",
-            trials.of_subsets(trials.tuned)[-1:],
-            lambda: together(trials.nets(models), trials.train),
-            len(models) * tuned.seconds,
-            len(models),
-            "mean of their logits",
-        )
-        offers = [tuned, ensemble]
+        offers = [single(trials, trials.tuned, "tuned weight decay"), ensemble(trials)]
         try:
-            students = trials.students
-        except StageFailed as reason:
-            self.failed.append(str(reason))
-            self._left_out_student(f"failed: {reason}")
-            return offers
-        if students is None:
-            self._left_out_student("too little of the budget was left; a larger --budget runs it.")
-            return offers
-        recipe = trials.student_recipe
-        student = Offer(
-            "student",
-            "one student of the ensemble",
-            trials.judged(students),
-            lambda: together(trials.nets(students[:1]), trials.train),
-            ensemble.seconds + trials.student_seconds,
-            note=(
-                f"{100 * SHARE:.0f} % of what it reads is the ensemble's text, weight decay "
-                f"{recipe.decay:g}"
-            ),
-        )
-        return [*offers, student]
+            found = student(trials)
+            reason = "too little of the budget was left; a larger --budget runs it."
+        except StageFailed as failure:
+            found, reason = None, f"failed: {failure}"
+            self.failed.append(str(failure))
+        if found is None:
+            title = "student of the ensemble"
+            self.not_run.append({"id": "student", "title": title, "reason": reason})
+        return offers if found is None else [*offers, found]
 
-    def _left_out_student(self, reason: str) -> None:
-        title = "student of the ensemble"
-        self.not_run.append({"id": "student", "title": title, "reason": reason})
+    def _read_further(self) -> list[Offer]:
+        """More of the text; a failure of its nets is told by their finding."""
+        offers = [more_counting(self.trials)]
+        with suppress(StageFailed):
+            offers.append(more_text(self.trials))
+        return [offer for offer in offers if offer is not None]
 
     def _finding(self, entry: registry.Entry) -> dict[str, Any]:
         started = self.trials.spent
         try:
             answer: Answer = entry.function(self.trials)
+        except NotApplicable as reason:
+            return finding_entry(entry, "not_applicable", str(reason))
         except NotAffordable as reason:
             self.not_run.append(not_run_entry(entry, str(reason)))
             return finding_entry(entry, "not_run", str(reason))
@@ -328,7 +267,7 @@ class TextRun:
         return finding_entry(entry, answer=answer, figure=figure, seconds=seconds)
 
     def _treatment_entries(self, treated: list[Offer], base: Offer) -> list[dict[str, Any]]:
-        compared = corrected([self._gain(base, offer) for offer in treated])
+        compared = corrected([gain(self.trials, base, offer) for offer in treated])
         return [
             {
                 "id": offer.name,
@@ -458,74 +397,7 @@ class TextRun:
         pictures = {
             "baselines": score_picture("log loss", document["baselines"]),
             "treatments": gain_picture("log loss", document["treatments"], "the usual recipe"),
-            "members": self._member_picture(),
+            "members": member_picture(self.trials),
         }
         for name, (figure, caption) in pictures.items():
             self.figures[name], self.captions[name] = figure, caption
-
-    def _member_picture(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Loss against the number of members: the mean over all ensembles of so many."""
-        trials = self.trials
-        rows = []
-        recipes = {"usual recipe": trials.usual, "tuned": trials.tuned}
-        if trials.usual == trials.tuned:
-            del recipes["tuned"]
-        for title, recipe in recipes.items():
-            for size, loss in by_size(trials.of_subsets(recipe)).items():
-                rows.append({"members": size, "loss": loss, "recipe": title})
-        figure = figures.curve(
-            rows,
-            "members",
-            "loss",
-            color="recipe",
-            x_title="members of the ensemble",
-            y_title="validation loss, nats a token",
-        )
-        return figure, {
-            "title": "What more members bring",
-            "caption": "Mean over all ensembles of so many of the trained nets. Four members do "
-            "not tell the asymptote of ever more.",
-        }
-
-    def _gain(self, base: Offer, offer: Offer) -> Difference:
-        """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one."""
-        if offer.name == "ensemble":
-            return crossed(ensemble_gains(base.losses, self.trials.of_subsets(self.trials.tuned)))
-        return crossed(base.losses[: len(offer.losses)] - offer.losses)
-
-
-def by_size(losses: np.ndarray) -> dict[int, float]:
-    """Mean loss of the ensembles of 1, 2, ... nets from those of all subsets (2^M - 1, w)."""
-    found: dict[int, list[float]] = {}
-    for i, loss in enumerate(losses.mean(axis=1), start=1):
-        found.setdefault(i.bit_count(), []).append(float(loss))
-    return {size: float(np.mean(values)) for size, values in sorted(found.items())}
-
-
-def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """Gains (M, w) of an ensemble over the mean of M baseline nets, whose spread is that of seeds.
-
-    Jackknife: row i moves from the gain by as much as leaving out member i and baseline net i
-    changes it, times M - 1. Rows are centred at the gain itself: an ensemble of M - 1 is worse, and
-    pseudo-values would correct for that towards an ensemble without end.
-
-    Parameters
-    ----------
-    base : ndarray (M, w)
-    losses : ndarray (2^M - 1, w)
-        Of all subsets, see `text_cells.subsets`.
-    """
-    count = len(base)
-    everyone = 2**count - 1
-    gain = base.mean(axis=0) - losses[everyone - 1]
-    without = np.stack(
-        [
-            np.delete(base, i, axis=0).mean(axis=0) - losses[(everyone & ~(1 << i)) - 1]
-            for i in range(count)
-        ]
-    )
-    return gain - (count - 1) * (without - without.mean(axis=0))
-
-
-def _given(model: Fitted) -> Callable[[], Fitted]:
-    return lambda: model

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
 import numpy as np
 import polars as pl
 
-from overparam.auditing.answers import Answer, NotAffordable
+from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
 from overparam.auditing.comparison import crossed
 from overparam.auditing.reading import statistic
 from overparam.auditing.registry import text_finding
+from overparam.auditing.text_pictures import (
+    decay_picture,
+    law_picture,
+    law_table,
+    loss_table,
+    passes_picture,
+)
 from overparam.auditing.text_plan import RATE, USUAL, parameters
 from overparam.auditing.text_trials import Trials
 from overparam.evidence.intervals import Interval, Statistic
 from overparam.evidence.regions import more_than
-from overparam.evidence.seed_tables import seed_means
 from overparam.evidence.verdict import Evidence, Verdict
-from overparam.report import figures
-from overparam.theory.scaling import Bootstrap, bootstrap
+from overparam.theory.scaling import bootstrap
 
 PAPER = "infinite-compute"
 NATS = 0.02
@@ -54,10 +56,10 @@ def over_reading(trials: Trials) -> Answer:
     reference = best if best != longest else passes[-2]
     rise = crossed(curve[longest] - curve[reference])
     evidence = Evidence(
-        _table(curve, "passes"),
+        loss_table(curve, "passes"),
         statistic(rise, "rise of the loss, nats a token", curve[longest].shape[1]),
         more_than(NATS),
-        _passes_picture(trials),
+        passes_picture(trials),
     )
     means = {p: float(curve[p].mean()) for p in passes}
     if evidence.verdict is Verdict.HOLDS:
@@ -111,7 +113,7 @@ def weak_decay(trials: Trials) -> Answer:
         table,
         statistic(gain, "gain of tuning, nats a token", base.shape[1]),
         more_than(NATS),
-        _decay_picture(table),
+        decay_picture(table),
     )
     sure = "" if evidence.verdict is Verdict.HOLDS else "perhaps "
     recipe = f"decay {tuned.decay:g} and {tuned.passes} passes"
@@ -231,7 +233,7 @@ def room_above(trials: Trials) -> Answer:
         "loss that larger nets would still gain by the law, nats a token",
         len(means[0]),
     )
-    table, picture = _law_table(sizes, means), _law_picture(sizes, means, law)
+    table, picture = law_table(sizes, means), law_picture(sizes, means, law)
     evidence = Evidence(table, room, more_than(ROOM), picture)
     ends = law.interval()
     reach = f"E = {law.law.asymptote:.3f} (resampled seeds {ends.low:.3f} to {ends.high:.3f})"
@@ -277,94 +279,71 @@ def room_above(trials: Trials) -> Answer:
     return Answer(evidence, headline, action, details, caption, outcome=outcome)
 
 
+@text_finding(
+    "OL005",
+    "unread-text",
+    title="Would more text help more than better training?",
+    paper=PAPER,
+    thresholds={"gain": (NATS, NOISE)},
+)
+def unread_text(trials: Trials) -> Answer:
+    """Whether the usual recipe on more of the text beats the best training of what was read.
+
+    How: what is left of the budget trains two nets of the same size by the usual recipe on as much
+    of the text as it reads at least four times. The statistic is the held-out loss of the ensemble
+    of tuned nets, which read less, minus theirs. It is asked only where the plan left half of the
+    text or more unread.
+
+    Why: tuning, averaging and distilling are what to do when there is no more text. Where there is,
+    they compete with reading it.
+
+    What to do: give the audit a larger budget, or train on all of the text before tuning anything.
+    The longer text also ends nearer to the held-out part, which helps where the text changes on its
+    way.
+    """
+    if not trials.unread:
+        raise NotApplicable("the nets read most of the text.")
+    longer = trials.longer
+    if longer is None:
+        raise NotAffordable(
+            "needs nets of twice the text, for which too little of the budget is left; a larger "
+            "--budget runs it."
+        )
+    best = trials.of_subsets(trials.tuned)[-1]
+    found = trials.judged(longer.models)
+    gain = crossed(best - found)
+    times = longer.tokens / trials.plan.train
+    rows = [
+        {
+            "model": "ensemble of tuned nets",
+            "tokens": trials.plan.train,
+            "loss": float(best.mean()),
+        },
+        {"model": "usual recipe", "tokens": longer.tokens, "loss": float(found.mean())},
+    ]
+    evidence = Evidence(
+        pl.DataFrame(rows),
+        statistic(gain, "gain of more text over the ensemble, nats a token", found.shape[1]),
+        more_than(NATS),
+        None,
+    )
+    pair = f"{found.mean():.3f} against {best.mean():.3f} of {len(trials.plan.seeds)} tuned nets"
+    reads = f"{times:.3g} times the text, read {longer.passes} times by the usual recipe,"
+    if evidence.verdict is Verdict.HOLDS:
+        headline = f"{reads} is worth more than all tuning: loss {pair} together."
+        action = "Read more of the text before you tune: a larger --budget, or train on all of it."
+    elif evidence.verdict is Verdict.FAILS:
+        headline = f"{reads} gives no more than tuning and averaging do: loss {pair} together."
+        action = "Tune and average; more text of this kind would need a larger net or more passes."
+    else:
+        headline = f"{reads} and tuning are level within the noise: loss {pair} together."
+        action = "Do both: a larger --budget reads more of the text and tunes on it."
+    return Answer(evidence, headline[:1].upper() + headline[1:], action)
+
+
 def _size(trials: Trials) -> int:
     return parameters(trials.plan.vocab, trials.plan.d)
 
 
 def _named(order: int) -> str:
     return "single tokens" if order == 1 else f"runs of {order} tokens"
-
-
-def _table(curve: dict[int, np.ndarray], name: str) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {name: key, "seed": seed, "loss": float(value)}
-            for key, found in curve.items()
-            for seed, value in enumerate(found.mean(axis=1))
-        ]
-    )
-
-
-def _passes_picture(trials: Trials) -> dict[str, Any]:
-    curve = {passes: trials.judged(models) for passes, models in trials.usual_runs.items()}
-    usual = _table(curve, "passes").with_columns(decay=pl.lit(f"decay {USUAL}"))
-    tuned = trials.tuned.decay
-    rows = [
-        {"passes": at["passes"], "seed": 0, "loss": loss, "decay": f"decay {tuned:g}"}
-        for at, loss in trials.search.evaluated
-        if at["decay"] == tuned and np.isfinite(loss) and tuned != USUAL
-    ]
-    table = pl.concat([usual, pl.DataFrame(rows, schema=usual.schema)]) if rows else usual
-    means = seed_means(table, "loss", ["decay", "passes"])
-    return figures.curve(
-        means.sort("decay", "passes"),
-        "passes",
-        "loss",
-        color="decay",
-        low="low",
-        high="high",
-        log_x=True,
-        x_title="passes over the text (log)",
-        y_title="held-out loss, nats a token",
-    )
-
-
-def _decay_picture(table: pl.DataFrame) -> dict[str, Any]:
-    named = table.sort("passes", "decay").with_columns(read=pl.format("{} passes", "passes"))
-    return figures.curve(
-        named,
-        "decay",
-        "loss",
-        color="read",
-        log_x=True,
-        x_title="weight decay (log)",
-        y_title="held-out loss, nats a token",
-    )
-
-
-def _law_table(sizes: list[int], means: list[np.ndarray]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {"parameters": size, "seed": seed, "loss": float(value)}
-            for size, group in zip(sizes, means, strict=True)
-            for seed, value in enumerate(group)
-        ]
-    )
-
-
-def _law_picture(sizes: list[int], means: list[np.ndarray], law: Bootstrap) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = seed_means(_law_table(sizes, means), "loss", ["parameters"])
-    rows = found.select("parameters", "loss", "low", "high").with_columns(
-        pl.col("parameters").cast(pl.Float64), what=pl.lit("measured")
-    )
-    rules = []
-    if law.identified:
-        grid = np.geomspace(sizes[0], 4 * sizes[-1], 40)
-        drawn = pl.DataFrame({"parameters": grid, "loss": law.law.predict(grid)})
-        drawn = drawn.with_columns(low=pl.col("loss"), high=pl.col("loss"), what=pl.lit("law"))
-        rows = pl.concat([rows, drawn.select(rows.columns)])
-        rules = [(float(law.law.asymptote), "asymptote", "y")]
-    return figures.curve(
-        rows,
-        "parameters",
-        "loss",
-        color="what",
-        low="low",
-        high="high",
-        log_x=True,
-        rules=rules,
-        x_title="parameters (log)",
-        y_title="held-out loss, nats a token",
-    )

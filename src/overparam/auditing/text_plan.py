@@ -38,7 +38,10 @@ DEPTH = 2
 RATIO = 3  # parameters a token, at least
 FEWEST = 2048  # tokens to train on
 MOST_HELD = 65_536  # held-out tokens
+MORE = 2  # times the text of the other nets: less is not worth a treatment of its own
+FEWEST_PASSES = 4  # over the longer text
 WRITING = 1.2  # times a student's training: the ensemble writes its text first
+PACED = 0.85  # of what is left for reading more of the text: one long round has no second try
 USED = 0.8  # of the budget, by what is expected: the search may walk further than that
 STEP = 6e-3  # seconds of an update besides its arithmetic, both cores at work
 SPEED = 45e9  # floating-point operations a second of one thread, likewise
@@ -141,7 +144,7 @@ def make_text_plan(
             f"{len(tokens):,}."
         )
     working = working_seconds(budget, 0)
-    for train in (start, *_lengths_below(start)):
+    for train in lengths_down(start, FEWEST):
         d = fitting_width(vocab, train)
         seconds = sum(expected_rounds(vocab, train, d, jobs).values())
         if seconds <= USED * working:
@@ -195,20 +198,37 @@ def expected_rounds(vocab: int, train: int, d: int, jobs: int) -> dict[str, floa
     }
 
 
-def _lengths_below(start: int) -> Iterator[int]:
-    """Ever shorter texts, by a factor of sqrt(2), down to the shortest."""
-    power = 2 * np.log2(start / FEWEST)
+def lengths_down(start: int, shortest: int) -> Iterator[int]:
+    """Lengths of a text: the whole, then those of a ladder of sqrt(2), down to the shortest."""
+    yield start
+    power = 2 * np.log2(start / shortest)
     for k in range(int(np.ceil(power)) - 1, -1, -1):
-        yield int(FEWEST * 2 ** (k / 2))
+        yield int(shortest * 2 ** (k / 2))
 
 
-def read_text_plan(path: Path) -> dict[str, Any]:
-    """What the plan of a text holds; empty where the file is of another kind."""
+def recorded_plan(folder: Path) -> TextPlan | None:
+    """The plan that the folder holds, if any.
+
+    Raises
+    ------
+    UserError
+        If it is of another kind of audit, or by another version.
+    """
+    path = folder / "plan.json"
+    if not path.exists():
+        return None
     try:
         raw = json.loads(path.read_text())
     except ValueError:
-        return {}
-    return raw if isinstance(raw, dict) and raw.get("task") == "language" else {}
+        raw = None
+    ours = isinstance(raw, dict) and raw.get("task") == "language"
+    known = set(TextPlan.__dataclass_fields__)
+    if not ours or raw.get("version") != __version__ or not known <= set(raw):
+        raise UserError(
+            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
+            "Choose another --out, or --fresh to start over."
+        )
+    return TextPlan(**{name: raw[name] for name in known})
 
 
 def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
@@ -219,19 +239,11 @@ def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
     UserError
         If the folder holds another audit.
     """
-    path = folder / "plan.json"
-    if fresh or not path.exists():
+    found = None if fresh else recorded_plan(folder)
+    if found is None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(plan.to_json(), indent=1) + "\n")
+        write_whole(folder / "plan.json", json.dumps(plan.to_json(), indent=1) + "\n")
         return plan
-    raw = read_text_plan(path)
-    known = set(TextPlan.__dataclass_fields__)
-    if raw.get("version") != __version__ or not known <= set(raw):
-        raise UserError(
-            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
-            "Choose another --out, or --fresh to start over."
-        )
-    found = TextPlan(**{name: raw[name] for name in known})
     for name in ("fingerprint", "vocabulary", "budget", "seed"):
         if getattr(found, name) != getattr(plan, name):
             shown = "" if name == "fingerprint" else f" {getattr(found, name)!r}"

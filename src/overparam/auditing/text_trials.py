@@ -19,13 +19,17 @@ from overparam.auditing.text_plan import (
     CONTEXT,
     CURVE_SEEDS,
     DECAYS,
+    FEWEST_PASSES,
     MEMBERS,
+    MORE,
+    PACED,
     PASSES,
     SEARCH_SEEDS,
     SHARE,
     USUAL,
     WRITING,
     TextPlan,
+    lengths_down,
 )
 from overparam.evidence.cells import CellFailure, call_many
 from overparam.nets.tiny_gpt import TinyGPT
@@ -33,6 +37,7 @@ from overparam.search.coordinate_descent import LocalOptimum, locally_optimal
 from overparam.training.ngrams import NGrams
 
 ORDERS = (1, 2, 3, 5)
+MOST_COUNTED = 2**21  # tokens: two seconds
 START: dict[str, Any] = {"decay": 1.0, "passes": 16}  # of the search
 
 
@@ -44,6 +49,14 @@ class Recipe(NamedTuple):
     passes: int
 
 
+class Longer(NamedTuple):
+    """Models of the usual recipe that read more of the text."""
+
+    tokens: int
+    passes: int
+    models: list[dict[str, Any]]
+
+
 @dataclass
 class Trials:
     """Models of one text, trained when they are asked for.
@@ -51,20 +64,24 @@ class Trials:
     Parameters
     ----------
     plan : TextPlan
-    train, choosing, judging, test : ndarray (n,)
-        Tokens: to learn from; whole windows to choose recipes by, to compare models by, and to
-        score the recommended one once.
+    text : ndarray (n,)
+        All tokens before the held-out ones; nets learn from the first `plan.train` of them.
+    choosing, judging, test : ndarray (n,)
+        Whole windows of tokens to choose recipes by, to compare models by, and to score the
+        recommended one once.
     charges : Charges
         What rounds cost, kept for a second run.
     """
 
     plan: TextPlan
-    train: np.ndarray
+    text: np.ndarray
     choosing: np.ndarray
     judging: np.ndarray
     test: np.ndarray
     charges: Charges
     spent: float = 0.0
+    expected: float = 0.0  # seconds that the plan gave the trainings done so far,
+    trained: float = 0.0  # and what they took
     skipped: list[Recipe] = field(default_factory=list)
     _models: dict[tuple[Recipe, int], dict[str, Any]] = field(default_factory=dict)
     _subsets: dict[Recipe, np.ndarray] = field(default_factory=dict)
@@ -86,23 +103,39 @@ class Trials:
             }
             for r, seed in asked
         ]
+        before = self.spent
         found = self._run(cells.text_model, arguments, label)
+        if asked:
+            planned = [self.plan.run_seconds(r.d, r.passes) for r, _ in asked]
+            self.expected += makespan(planned, self.plan.jobs)
+            self.trained += self.spent - before
         self._models.update(zip(asked, found, strict=True))
         return [[self._models[r, s] for s in seeds] for r in wanted]
 
     @cached_property
+    def train(self) -> np.ndarray:
+        """Tokens that all nets but the `longer` ones learn from."""
+        return np.array(self.text[: self.plan.train])
+
+    @cached_property
     def counted(self) -> dict[int, NGrams]:
         """Models that count, by order: a run of so many tokens is the longest that they know."""
-        vocab = self.plan.vocab
-        orders = [order for order in ORDERS if vocab**order < 2**63]
-        return {order: NGrams(vocab, order).fit(self.train) for order in orders}
+        return self._counts(self.train)
 
     @cached_property
     def best_order(self) -> int:
         """The order of the counts that are best on the choosing windows."""
-        windows = self.windows(self.choosing)
-        found = {o: m.log_probabilities(windows).mean() for o, m in self.counted.items()}
-        return max(found, key=lambda order: float(found[order]))
+        return self._best_order(self.counted)
+
+    @cached_property
+    def counted_longer(self) -> tuple[int, int, NGrams] | None:
+        """Tokens counted, order and model of the best counts of the text; None if all is read."""
+        if not self.unread:
+            return None
+        tokens = min(len(self.text), MOST_COUNTED)
+        models = self._counts(np.array(self.text[:tokens]))
+        order = self._best_order(models)
+        return tokens, order, models[order]
 
     @cached_property
     def usual_runs(self) -> dict[int, list[dict[str, Any]]]:
@@ -211,6 +244,44 @@ class Trials:
         found = self.models(recipes, CURVE_SEEDS, "widths")
         return {r.d: self.judged(models) for r, models in zip(recipes, found, strict=True)}
 
+    @property
+    def unread(self) -> bool:
+        """Whether the nets leave much of the text unread."""
+        return len(self.text) >= MORE * self.plan.train
+
+    @cached_property
+    def longer(self) -> Longer | None:
+        """Nets of the usual recipe on as much of the text as the rest of the budget reads.
+
+        At least `FEWEST_PASSES` times, at most as often as the search's second step: repeating a
+        long text hurts later. None where twice the text does not fit.
+        """
+        left = PACED * (self.plan.working - self.spent)
+        pace = self.trained / self.expected if self.expected else 1.0
+        one = left / pace / self._rounds(1.0, SEARCH_SEEDS)
+        for tokens in lengths_down(len(self.text), self.plan.train):
+            passes = int(one / self.plan.run_seconds(self.plan.d, 1) * self.plan.train / tokens)
+            if tokens < MORE * self.plan.train:
+                break
+            if passes >= FEWEST_PASSES:
+                return self._longer(tokens, min(passes, PASSES[1]))
+        return None
+
+    def _longer(self, tokens: int, passes: int) -> Longer:
+        arguments = [
+            {
+                **self._text(),
+                "train": np.array(self.text[:tokens]),
+                "d": self.plan.d,
+                "weight_decay": USUAL,
+                "passes": passes,
+                "seed": seed,
+            }
+            for seed in self.plan.seeds[:SEARCH_SEEDS]
+        ]
+        models = self._run(cells.text_model, arguments, "more of the text")
+        return Longer(tokens, passes, models)
+
     def nets(self, models: Sequence[dict[str, Any]]) -> list[TinyGPT]:
         """Their networks."""
         return [cells.restored(m["weights"], self.plan.vocab, self.plan.d) for m in models]
@@ -235,6 +306,16 @@ class Trials:
     def _text(self) -> dict[str, Any]:
         held = np.concatenate([self.choosing, self.judging])
         return {"train": self.train, "held": held, "vocab": self.plan.vocab}
+
+    def _counts(self, text: np.ndarray) -> dict[int, NGrams]:
+        vocab = self.plan.vocab
+        orders = [order for order in ORDERS if vocab**order < 2**63]
+        return {order: NGrams(vocab, order).fit(text) for order in orders}
+
+    def _best_order(self, models: Mapping[int, NGrams]) -> int:
+        windows = self.windows(self.choosing)
+        found = {o: m.log_probabilities(windows).mean() for o, m in models.items()}
+        return max(found, key=lambda order: float(found[order]))
 
     def _best(self, runs: Mapping[int, Sequence[dict[str, Any]]]) -> int:
         return min(runs, key=lambda passes: float(self.chosen_by(runs[passes]).mean()))

@@ -1,0 +1,182 @@
+"""Models of a text that could be recommended, and what each gains over the usual recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.text_cells import together
+from overparam.auditing.text_model import Fitted
+from overparam.auditing.text_plan import RATE, SHARE, USUAL
+from overparam.auditing.text_trials import Recipe, Trials
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that could be recommended, or a treatment: its losses, and how to get it.
+
+    Attributes
+    ----------
+    losses : ndarray (seeds, windows)
+        On the judging windows; the model that is built has the first row's.
+    build : callable
+        Makes the fitted model.
+    seconds : float
+        Seconds of one thread, as planned; 0 for counting.
+    """
+
+    name: str
+    title: str
+    losses: np.ndarray
+    build: Callable[[], Fitted]
+    seconds: float
+    members: int = 1
+    note: str = ""
+
+    @property
+    def validation(self) -> float:
+        """Mean loss."""
+        return float(self.losses.mean())
+
+
+def counting(trials: Trials) -> list[Offer]:
+    """Counts of runs of tokens, by their length."""
+    windows = trials.windows(trials.judging)
+    offers = []
+    for order, model in trials.counted.items():
+        title = "counts of single tokens" if order == 1 else f"counts of runs of {order} tokens"
+        found = -model.log_probabilities(windows).mean(axis=-1)
+        offers.append(Offer(f"counts-{order}", title, found[None], _given(model), 0.0))
+    return offers
+
+
+def single(trials: Trials, recipe: Recipe, title: str) -> Offer:
+    """One net of a recipe."""
+    models = trials.members(recipe)
+    return Offer(
+        title.replace(" ", "-"),
+        f"{title}, {recipe.passes} passes",
+        trials.judged(models),
+        lambda: together(trials.nets(models[:1]), trials.train),
+        trials.plan.run_seconds(recipe.d, recipe.passes),
+        note=f"weight decay {recipe.decay:g}, {recipe.passes} passes, rate {RATE:g}",
+    )
+
+
+def ensemble(trials: Trials) -> Offer:
+    """All members of the tuned recipe."""
+    models = trials.members(trials.tuned)
+    return Offer(
+        "ensemble",
+        f"ensemble of {len(models)} tuned nets",
+        trials.of_subsets(trials.tuned)[-1:],
+        lambda: together(trials.nets(models), trials.train),
+        len(models) * trials.plan.run_seconds(trials.tuned.d, trials.tuned.passes),
+        len(models),
+        "mean of their logits",
+    )
+
+
+def student(trials: Trials) -> Offer | None:
+    """One student of the ensemble; None where the budget does not reach."""
+    students = trials.students
+    if students is None:
+        return None
+    recipe = trials.student_recipe
+    return Offer(
+        "student",
+        "one student of the ensemble",
+        trials.judged(students),
+        lambda: together(trials.nets(students[:1]), trials.train),
+        ensemble(trials).seconds + trials.student_seconds,
+        note=(
+            f"{100 * SHARE:.0f} % of what it reads is the ensemble's text, weight decay "
+            f"{recipe.decay:g}"
+        ),
+    )
+
+
+def more_counting(trials: Trials) -> Offer | None:
+    """The best counts of more of the text; None where all of it is read."""
+    if trials.counted_longer is None:
+        return None
+    tokens, order, model = trials.counted_longer
+    losses = -model.log_probabilities(trials.windows(trials.judging)).mean(axis=-1)
+    return Offer(
+        "more-text-counted",
+        f"counts of {_amount(trials, tokens)}",
+        losses[None],
+        _given(model),
+        0.0,
+        note=f"runs of {order} tokens" if order > 1 else "single tokens",
+    )
+
+
+def more_text(trials: Trials) -> Offer | None:
+    """The usual recipe on more of the text; None where it does not fit the budget."""
+    found = trials.longer
+    if found is None:
+        return None
+    plan = trials.plan
+    return Offer(
+        "more-text",
+        f"usual recipe on {_amount(trials, found.tokens)}, {found.passes} passes",
+        trials.judged(found.models),
+        lambda: together(trials.nets(found.models[:1]), np.array(trials.text[: found.tokens])),
+        plan.run_seconds(plan.d, found.passes * found.tokens / plan.train),
+        note=f"{found.tokens / plan.train:.3g} times the text, weight decay {USUAL:g}",
+    )
+
+
+def gain(trials: Trials, base: Offer, offer: Offer) -> Difference:
+    """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one."""
+    if offer.name == "ensemble":
+        return crossed(ensemble_gains(base.losses, trials.of_subsets(trials.tuned)))
+    if len(offer.losses) == 1:  # counts have no seeds
+        return crossed(base.losses - offer.losses)
+    return crossed(base.losses[: len(offer.losses)] - offer.losses)
+
+
+def by_size(losses: np.ndarray) -> dict[int, float]:
+    """Mean loss of the ensembles of 1, 2, ... nets from those of all subsets (2^M - 1, w)."""
+    found: dict[int, list[float]] = {}
+    for i, loss in enumerate(losses.mean(axis=1), start=1):
+        found.setdefault(i.bit_count(), []).append(float(loss))
+    return {size: float(np.mean(values)) for size, values in sorted(found.items())}
+
+
+def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Gains (M, w) of an ensemble over the mean of M baseline nets, whose spread is that of seeds.
+
+    Jackknife: row i moves from the gain by as much as leaving out member i and baseline net i
+    changes it, times M - 1. Rows are centred at the gain itself: an ensemble of M - 1 is worse, and
+    pseudo-values would correct for that towards an ensemble without end.
+
+    Parameters
+    ----------
+    base : ndarray (M, w)
+    losses : ndarray (2^M - 1, w)
+        Of all subsets, see `text_cells.subsets`.
+    """
+    count = len(base)
+    everyone = 2**count - 1
+    gain = base.mean(axis=0) - losses[everyone - 1]
+    without = np.stack(
+        [
+            np.delete(base, i, axis=0).mean(axis=0) - losses[(everyone & ~(1 << i)) - 1]
+            for i in range(count)
+        ]
+    )
+    return gain - (count - 1) * (without - without.mean(axis=0))
+
+
+def _amount(trials: Trials, tokens: int) -> str:
+    every = "all " if tokens == len(trials.text) else ""
+    return f"{every}{tokens:,} {trials.plan.unit}s"
+
+
+def _given(model: Fitted) -> Callable[[], Fitted]:
+    return lambda: model
