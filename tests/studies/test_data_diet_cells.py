@@ -1,21 +1,10 @@
-"""The rows drawn, the schedule in slices, and what the cells of trained networks give."""
+"""The schedule in slices, and what the cells of trained networks give."""
 
 import numpy as np
 import pytest
 
 from overparam.studies import data_diet_cells as cells
 from overparam.training.schedules import cosine
-
-
-def test_rows_are_drawn_by_the_seed_and_test_rows_are_others():
-    data, other = cells.images("digits", 200, 0, 100), cells.images("digits", 200, 1, 100)
-    assert data.X.shape == (200, 64)
-    assert data.X_test.shape == (100, 64)
-    assert data.X.mean() == pytest.approx(0, abs=1e-5)
-    assert data.X.std() == pytest.approx(1, abs=1e-5)
-    rows = {row.tobytes() for row in data.X}
-    assert not rows & {row.tobytes() for row in data.X_test}
-    assert not np.array_equal(data.y, other.y)
 
 
 def test_networks_start_with_hes_weights_and_no_biases():

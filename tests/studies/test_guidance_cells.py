@@ -6,18 +6,9 @@ import torch
 from sklearn.metrics import cohen_kappa_score
 
 from overparam.studies import guidance_cells as cells
-from overparam.studies.guidance_cells import Runs, convolutions, fully_connected, images, kappa
+from overparam.studies.guidance_cells import Runs, convolutions, fully_connected, kappa
 
 SIZES = {"source": "digits", "n": 128, "test": 60, "seed": 0, "batch": 64}
-
-
-def test_rows_are_drawn_by_the_seed_and_standardised_by_one_mean():
-    data = images("digits", 128, 60, 0)
-    assert data.X.shape == (128, 64)
-    assert len(data.y_test) == 60
-    assert float(data.X.mean()) == pytest.approx(0, abs=1e-6)
-    assert float(data.X.std(correction=0)) == pytest.approx(1, rel=1e-5)
-    assert not torch.equal(data.X, images("digits", 128, 60, 1).X)
 
 
 def weights_after(conditions, epochs=2):

@@ -7,7 +7,7 @@ the whole schedule, of which scored networks see the beginning.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from overparam.data.loading import load
 from overparam.diagnostics.data_diet import selected
 from overparam.diagnostics.example_scores import el2n
 from overparam.diagnostics.forgetting import ForgettingTracker
@@ -23,6 +22,7 @@ from overparam.diagnostics.gradient_norms import grand
 from overparam.diagnostics.pruning_curve import RECIPE, accuracy_of_subsets, pruning_curve
 from overparam.nets.init import critical_
 from overparam.nets.mlp import MLP
+from overparam.studies.standardised_images import Images, images
 from overparam.training.callbacks import Callback
 from overparam.training.ensemble import Ensemble
 from overparam.training.schedules import Schedule, cosine
@@ -37,30 +37,6 @@ GROUPS = {
 TRIMMED = 0.02  # share of the top that "trimmed" leaves out
 POINTS = 11  # on the segment between two networks
 MEMBERS_OF_KERNELS = 3  # networks whose kernels are followed
-
-
-class Images(NamedTuple):
-    """Standardised rows with labels, and as many classes as the whole set has."""
-
-    X: np.ndarray
-    y: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-    k: int
-
-
-def images(source: str, n: int, seed: int, test: int = 0) -> Images:
-    """n rows drawn by the seed, and `test` others: from the set's own test part, if it has one."""
-    data = load(source)
-    assert data.array is not None
-    rng = np.random.default_rng(seed)
-    held = np.zeros(0, dtype=int) if data.test_rows is None else data.test_rows
-    order = rng.permutation(np.setdiff1d(np.arange(data.n), held))
-    others = rng.permutation(held) if len(held) else order[n:]
-    rows = np.r_[order[:n], others[:test]]
-    X = data.array[rows].reshape(len(rows), -1).astype(np.float32)
-    X = (X - X[:n].mean()) / X[:n].std()
-    return Images(X[:n], data.y[rows[:n]], X[n:], data.y[rows[n:]], len(data.classes))
 
 
 def he(widths: Sequence[int]) -> Callable[[int, int, int], MLP]:

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from overparam.data.loading import load
 from overparam.evidence.intervals import bootstrap_interval
 from overparam.studies.guidance_nets import ConvStack, SmallResNet, StackedFCN, single_fcn
+from overparam.studies.standardised_images import ImageTensors, images
 from overparam.training.frozen_guide import FrozenGuide
 from overparam.training.guidance import Guidance, layer_pairs, pair_distances
 from overparam.training.minibatches import MinibatchStream
@@ -59,30 +59,10 @@ GROUPS = {
 }
 
 
-class Images(NamedTuple):
-    """Rows less one mean, over one deviation, flat, with labels."""
-
-    X: Tensor
-    y: Tensor
-    X_test: Tensor
-    y_test: Tensor
-    k: int
-
-
 @lru_cache(maxsize=2)
-def images(source: str, n: int, test: int, seed: int) -> Images:
-    """n rows drawn by the seed, and `test` others: from the set's own test part, if it has one."""
-    data = load(source)
-    assert data.array is not None
-    rng = np.random.default_rng(seed)
-    held = np.zeros(0, dtype=int) if data.test_rows is None else data.test_rows
-    order = rng.permutation(np.setdiff1d(np.arange(data.n), held))
-    others = rng.permutation(held) if len(held) else order[n:]
-    rows = np.r_[order[:n], others[:test]]
-    pixels = data.array[rows].reshape(len(rows), -1).astype(np.float32)
-    X = torch.as_tensor((pixels - pixels[:n].mean()) / pixels[:n].std())
-    y = torch.as_tensor(data.y[rows])
-    return Images(X[:n], y[:n], X[n:], y[n:], len(data.classes))
+def drawn(source: str, n: int, test: int, seed: int) -> ImageTensors:
+    """Rows of one seed. Kept in this process: several cells of a seed need them."""
+    return images(source, n, seed, test).tensors()
 
 
 def guide_seed(seed: int) -> int:
@@ -93,7 +73,7 @@ def guide_seed(seed: int) -> int:
 @lru_cache(maxsize=2)
 def trained_guide(source: str, n: int, test: int, seed: int, batch: int) -> SmallResNet:
     """The guide after 15 epochs. Kept in this process: several cells of a seed need it."""
-    data = images(source, n, test, seed)
+    data = drawn(source, n, test, seed)
     guide = SmallResNet(data.X.shape[1], data.k, guide_seed(seed))
     fit(guide, data, GUIDE_EPOCHS, batch, GUIDE_RATE, guide_seed(seed))
     return guide.eval()
@@ -101,7 +81,7 @@ def trained_guide(source: str, n: int, test: int, seed: int, batch: int) -> Smal
 
 def fit(
     net: nn.Module,
-    data: Images,
+    data: ImageTensors,
     epochs: int,
     batch: int,
     rate: float,
@@ -137,7 +117,9 @@ def scores(logits: Tensor, y: Tensor) -> list[tuple[float, float]]:
     return list(zip(right, loss, strict=True))
 
 
-def frozen(name: str, data: Images, sizes: dict[str, Any], depth: int, width: int) -> FrozenGuide:
+def frozen(
+    name: str, data: ImageTensors, sizes: dict[str, Any], depth: int, width: int
+) -> FrozenGuide:
     """A guide that remembers the training rows."""
     seed, batch = sizes["seed"], sizes["batch"]
     size = (data.X.shape[1], data.k)
@@ -170,7 +152,7 @@ class Runs:
         self, conditions: Sequence[str], sizes: dict[str, Any], depth: int, width: int
     ) -> None:
         self.conditions = list(conditions)
-        self.data = images(sizes["source"], sizes["n"], sizes["test"], sizes["seed"])
+        self.data = drawn(sizes["source"], sizes["n"], sizes["test"], sizes["seed"])
         self.sizes = sizes
         shape = (self.data.X.shape[1], self.data.k, depth, width, sizes["seed"])
         self.net = StackedFCN(len(self.conditions), *shape)
@@ -282,7 +264,7 @@ def fully_connected(
     return found | (consistency(runs) if group == "trained pair" else {})
 
 
-def probe(hidden: Tensor, hidden_test: Tensor, data: Images) -> float:
+def probe(hidden: Tensor, hidden_test: Tensor, data: ImageTensors) -> float:
     """Test accuracy of a linear classifier on standardised features."""
     level, spread = hidden.mean(0), hidden.std(0).clamp_min(1e-6)
     train, held = ((h - level) / spread for h in (hidden, hidden_test))
@@ -329,7 +311,7 @@ def trained_skips(
     source: str, n: int, test: int, seed: int, batch: int, depth: int, channels: int, epochs: int
 ) -> ConvStack:
     """The convolutional guide, with skips. Kept in this process."""
-    data = images(source, n, test, seed)
+    data = drawn(source, n, test, seed)
     guide = ConvStack(data.X.shape[1], data.k, depth, channels, True, guide_seed(seed))
     fit(guide, data, epochs, batch, GUIDE_RATE, guide_seed(seed))
     return guide.eval()
@@ -348,7 +330,7 @@ def convolutions(
     measured: Sequence[int],
 ) -> dict[str, float]:
     """C4: test accuracy as accuracy@EPOCH and log loss as nll@EPOCH of convolutions in a row."""
-    data = images(source, n, test, seed)
+    data = drawn(source, n, test, seed)
     target = ConvStack(data.X.shape[1], data.k, depth, channels, False, seed)
     guidance = None
     if guided:
