@@ -6,7 +6,7 @@ frozen guide of another architecture. C1 (with C1b to C1d), C2, C7 and C8 use a 
 network of 40 or 48 layers, C3 a wide one that overfits, C4 convolutions without skips; guides are
 small ResNets. In C5 and C6 recurrent networks and transformers of two layers guide each other.
 Everything is small: 2,048 images of Fashion-MNIST, where the paper has ImageNet; strings of at most
-20 tokens and 200,000 characters of a dictionary.
+21 tokens and 200,000 characters of a dictionary.
 
 The targets of one seed share initial weights and minibatches; each seed has its own rows, weights
 and guides.
@@ -209,7 +209,7 @@ def convolutions_without_skips(scale: Scale) -> Evidence:
     return Evidence(table, statistic, more_than(0), figure, note=note + ".")
 
 
-@study.claim("C5", minutes={"quick": 2, "full": 9})
+@study.claim("C5", minutes={"quick": 2, "full": 10})
 def sequences_are_learnt_from_each_other(scale: Scale) -> dict[str, Evidence]:
     """A plain recurrent network learns to copy from a transformer, and a transformer learns parity
     from a recurrent network, trained or not.
@@ -237,7 +237,7 @@ def sequences_are_learnt_from_each_other(scale: Scale) -> dict[str, Evidence]:
     return judged(table, conditions_apart(table, "accuracy", "test accuracy"), parts)
 
 
-@study.claim("C6", minutes={"quick": 1, "full": 7})
+@study.claim("C6", minutes={"quick": 1.3, "full": 9})
 def language_models_are_guided(scale: Scale) -> dict[str, Evidence]:
     """A plain recurrent language model has a lower loss when a transformer guides it, trained or
     not.
