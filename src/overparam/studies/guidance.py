@@ -4,16 +4,17 @@
 A network that hardly trains on its own is pulled, layer by layer, towards the representations of a
 frozen guide of another architecture. C1 (with C1b to C1d), C2, C7 and C8 use a fully connected
 network of 40 or 48 layers, C3 a wide one that overfits, C4 convolutions without skips; guides are
-small ResNets. Everything is small: 2,048 images of Fashion-MNIST, where the paper has ImageNet.
+small ResNets. In C5 and C6 recurrent networks and transformers of two layers guide each other.
+Everything is small: 2,048 images of Fashion-MNIST, where the paper has ImageNet; strings of at most
+21 tokens and 200,000 characters of a dictionary.
 
 The targets of one seed share initial weights and minibatches; each seed has its own rows, weights
-and guides. Not measured: C5 (recurrent networks and transformers guide each other) and C6 (language
-models).
+and guides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,30 @@ from overparam.evidence.cells import fixed, grid, run
 from overparam.evidence.intervals import t_statistic
 from overparam.evidence.regions import at_least, between, more_than
 from overparam.evidence.scale import Scale
-from overparam.evidence.seed_tables import seed_means
+from overparam.evidence.seed_tables import by_seed
 from overparam.evidence.verdict import Evidence, judged
-from overparam.report.figures import curve, forest
-from overparam.studies.guidance_cells import START, convolutions, fully_connected
+from overparam.studies.guidance_cells import convolutions, fully_connected
+from overparam.studies.guidance_pictures import (
+    BOTH,
+    NAMES,
+    accuracies,
+    at,
+    beside,
+    best_rates,
+    conditions_apart,
+    dots,
+    final,
+    gain,
+    joined,
+    lines,
+    losses,
+    losses_over_time,
+    rates_said,
+    rise,
+    said,
+)
+from overparam.studies.guidance_sequence_cells import sequence_guide, sequence_target
+from overparam.studies.guidance_text_cells import text_guide, text_target
 from overparam.studies.study import Study
 
 study = Study("guidance")
@@ -35,20 +56,10 @@ GAIN = 0.05  # accuracy of 48 layers after 20 epochs, over no guide
 FASTER = 0.08  # ... of 40 layers after 15 epochs
 SAME = 0.05  # accuracy, of a guided start and of guidance throughout
 CALMER = 0.3  # share of the rise of the log loss that guidance takes away
-BOTH = ("untrained", "trained")
+CONDITIONS = ["none", "untrained", "trained"]
+GUIDE_STEPS = {"copy": 500, "parity": 900}  # until a guide is right nearly always
+DICTIONARY = {"source": "gcide", "characters": 200_000, "valid": 32_768, "batch": 32}
 HALVES = ("trained pair", "untrained")  # two cells a seed: one would take too long
-NAMES = {
-    "none": "no guide",
-    "untrained": "untrained guide",
-    "trained": "trained guide",
-    "untrained start": f"untrained guide, {START} steps",
-    "trained start": f"trained guide, {START} steps",
-    "noise": "untrained guide that sees noise",
-    "network of its kind": "untrained network of the target's kind",
-    "distilled": "distilled from the trained guide",
-    "alignment alone": "trained guide, no labels, probe",
-    "alignment alone, untrained": "untrained guide, no labels, probe",
-}
 
 
 @study.claim("C1", minutes={"quick": 1, "full": 2})
@@ -198,6 +209,73 @@ def convolutions_without_skips(scale: Scale) -> Evidence:
     return Evidence(table, statistic, more_than(0), figure, note=note + ".")
 
 
+@study.claim("C5", minutes={"quick": 2, "full": 10})
+def sequences_are_learnt_from_each_other(scale: Scale) -> dict[str, Evidence]:
+    """A plain recurrent network learns to copy from a transformer, and a transformer learns parity
+    from a recurrent network, trained or not.
+
+    Copied are strings of 5 to 10 symbols of 8, counted is what is due after the copy token; the
+    parity is that of 2 to 20 bits. The sign of each difference in accuracy decides.
+    """
+    sizes = {"seed": scale.seeds, "batch": scale.pick(smoke=8, quick=64, full=64)}
+    sizes |= {"test": scale.pick(smoke=100, quick=5000, full=5000)}
+    steps = scale.pick(smoke=3, quick=300, full=1200)
+    learnt = scale.pick(smoke={"copy": 3, "parity": 3}, quick=GUIDE_STEPS, full=GUIDE_STEPS)
+    parts, tables = {}, []
+    for task in ("copy", "parity"):
+        guides = run(sequence_guide, grid(task=[task], steps=learnt[task], **sizes))
+        targets = {"steps": steps, "guide_steps": learnt[task], **sizes}
+        table = run(sequence_target, grid(task=[task], condition=CONDITIONS, **targets))
+        accuracy = by_seed(table, "accuracy", "condition")
+        tables.append(beside(table, guides.drop("weights")))
+        note = said(tables[-1], "accuracy")
+        for i, name in enumerate(BOTH, start=1):
+            gained = t_statistic(accuracy[:, i] - accuracy[:, 0], "gain in accuracy")
+            parts[f"{task}, {NAMES[name]}"] = (gained, more_than(0), note)
+            note = ""
+    table = pl.concat(tables)
+    return judged(table, conditions_apart(table, "accuracy", "test accuracy"), parts)
+
+
+@study.claim("C6", minutes={"quick": 1.3, "full": 9})
+def language_models_are_guided(scale: Scale) -> dict[str, Evidence]:
+    """A plain recurrent language model has a lower loss when a transformer guides it, trained or
+    not.
+
+    At full scale the best of three rates counts for every condition and seed, by other text than
+    that which judges; at quick scale the one rate is the best without a guide. The sign of each
+    difference in nats a character decides.
+    """
+    sizes = {"seed": scale.seeds} | scale.pick(
+        smoke={"source": "python-topics", "characters": 2_048, "valid": 1_024, "batch": 8},
+        quick=DICTIONARY,
+        full=DICTIONARY,
+    )
+    rates = scale.pick(smoke=[1e-3, 1e-2], quick=[3e-2], full=[1e-2, 3e-2, 1e-1])
+    steps, learnt = scale.pick(smoke=(3, 3), quick=(200, 600), full=(400, 1200))
+    guides = run(text_guide, grid(steps=learnt, **sizes)).drop("weights")
+    targets = {"steps": steps, "guide_steps": learnt, **sizes}
+    tried = run(text_target, grid(condition=CONDITIONS, rate=rates, **targets))
+    table = best_rates(tried)
+    losses = by_seed(table, "nats", "condition")
+    below = losses[:, 0].mean() - guides["nats"].mean()  # how far the transformer itself is
+    note = said(beside(table, guides), "nats")
+    if below <= 0:
+        note += " The transformer itself is no better than no guide: there is no gap to close."
+    if len(rates) > 1:
+        note += " " + rates_said(table)
+    parts = {}
+    for i, name in enumerate(BOTH, start=1):
+        fall = losses[:, 0] - losses[:, i]
+        if below > 0:
+            note += f" Of the gap to the transformer it closes {fall.mean() / below:.0%}."
+        statistic = t_statistic(fall, "fall of the loss, nats a character")
+        parts[NAMES[name]] = (statistic, more_than(0), note.strip())
+        note = ""
+    picture = conditions_apart(beside(table, guides), "nats", "nats a character")
+    return judged(tried, picture, parts)
+
+
 @study.claim("C7", minutes={"quick": 0.1, "full": 0.1})
 def errors_become_those_of_the_guide(scale: Scale) -> Evidence:
     """A guided network is right and wrong on the same images as its trained guide, more than the
@@ -215,9 +293,7 @@ def errors_become_those_of_the_guide(scale: Scale) -> Evidence:
         table.select("seed", value=f"kappa {name}", what=pl.lit(NAMES[name]))
         for name in ("none", "trained")
     )
-    means = seed_means(long, "value", ["what"])
-    title = "error consistency with the trained guide (kappa)"
-    figure = forest(means, "what", "value", "low", "high", reference=None, x_title=title)
+    figure = dots(long, "what", "error consistency with the trained guide (kappa)")
     statistic = t_statistic(difference, "difference of kappa")
     return Evidence(table, statistic, more_than(0), figure, note=note)
 
@@ -282,85 +358,3 @@ def forty(scale: Scale) -> pl.DataFrame:
     """40 layers, without a guide and with either, a row a seed."""
     axes = deep(scale, 40, epochs_of(scale))
     return joined(*(run(fully_connected, grid(group=[g], **axes)) for g in HALVES))
-
-
-# --- tables and pictures ------------------------------------------------------------------------
-
-
-def joined(*tables: pl.DataFrame) -> pl.DataFrame:
-    """Columns of all tables, a row a seed; what one measured first is not measured again."""
-    found = tables[0].drop("group", strict=False)
-    for table in tables[1:]:
-        new = [name for name in table.columns if name not in (*found.columns, "group")]
-        found = found.join(table.select("seed", *new), on="seed", how="left")
-    return found.sort("seed")
-
-
-def at(table: pl.DataFrame, name: str, epoch: int) -> np.ndarray:
-    """Column NAME@EPOCH in the order of the seeds."""
-    column = f"{name}@{epoch}"
-    return table.drop_nulls(column).sort("seed")[column].to_numpy().astype(float)
-
-
-def gain(table: pl.DataFrame, name: str, epoch: int) -> Any:
-    """Statistic of a condition's accuracy over that without a guide."""
-    return t_statistic(
-        at(table, name, epoch) - at(table, "none", epoch), f"gain in accuracy, epoch {epoch}"
-    )
-
-
-def rise(table: pl.DataFrame, name: str, epochs: Sequence[int]) -> np.ndarray:
-    """Log loss at the last epoch minus the least over epochs."""
-    curves = np.stack([at(table, f"{name} nll", epoch) for epoch in epochs], axis=1)
-    return curves[:, -1] - curves.min(axis=1)
-
-
-def losses(table: pl.DataFrame, epoch: int) -> str:
-    """Log losses in words."""
-    each = ", ".join(
-        f"{NAMES[name]} {at(table, f'{name} nll', epoch).mean():.3f}" for name in ("none", *BOTH)
-    )
-    return f"Log loss at epoch {epoch}: {each}."
-
-
-def long_table(
-    table: pl.DataFrame, names: Mapping[str, str], epochs: Sequence[int]
-) -> pl.DataFrame:
-    """A row a seed, column and epoch; `names` maps a title to a column's name."""
-    return pl.concat(
-        table.select(
-            "seed", value=f"{name}@{epoch}", epoch=pl.lit(epoch), target=pl.lit(title)
-        ).drop_nulls()
-        for title, name in names.items()
-        for epoch in epochs
-    )
-
-
-def accuracies(
-    table: pl.DataFrame, conditions: Sequence[str], epochs: Sequence[int]
-) -> dict[str, Any]:
-    """Test accuracy over epochs, a line a condition."""
-    names = {NAMES[name]: name for name in conditions}
-    return lines(long_table(table, names, epochs), "epoch", "target", "test accuracy")
-
-
-def losses_over_time(
-    table: pl.DataFrame, conditions: Sequence[str], epochs: Sequence[int]
-) -> dict[str, Any]:
-    """Test log loss over epochs, a line a condition."""
-    names = {NAMES[name]: f"{name} nll" for name in conditions}
-    return lines(long_table(table, names, epochs), "epoch", "target", "test log loss")
-
-
-def lines(long: pl.DataFrame, x: str, color: str, y_title: str) -> dict[str, Any]:
-    """Means over seeds of column `value`, with intervals."""
-    means = seed_means(long, "value", [x, color])
-    return curve(means, x, "value", color=color, low="low", high="high", y_title=y_title)
-
-
-def final(table: pl.DataFrame, conditions: Sequence[str], epoch: int) -> dict[str, Any]:
-    """Test accuracy at one epoch, a dot and an interval a condition."""
-    names = {NAMES[name]: name for name in conditions}
-    means = seed_means(long_table(table, names, [epoch]), "value", ["target"])
-    title = f"test accuracy, epoch {epoch}"
-    return forest(means, "target", "value", "low", "high", reference=None, x_title=title)
