@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from overparam.auditing.baselines import fit_baseline
 from overparam.auditing.findings.calibration import fitted_temperature
@@ -66,6 +65,8 @@ def fit_final_baseline(
     dataset: Dataset, rows: np.ndarray, name: str, seconds: float, seed: int
 ) -> dict[str, Any]:
     """Cell: fit a baseline on `rows`; the model as bytes."""
+    import skops.io  # slow to import
+
     model, setting = fit_baseline(name, dataset.view(rows, rows), seed, seconds)
     return {
         "setting": setting,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from overparam.auditing.baselines import predict_view
 from overparam.auditing.candidates import Build, Candidate
@@ -59,6 +58,8 @@ def fitted_on_training(context: Context, candidate: Candidate) -> tuple[np.ndarr
             assert candidate.nets_on_test is not None
             predictions.append(candidate.nets_on_test)
     if build.baseline is not None:
+        import skops.io  # slow to import
+
         baseline = context.baselines[build.baseline].baseline
         assert baseline is not None
         model = skops.io.loads(baseline, trusted=list(TRUSTED))

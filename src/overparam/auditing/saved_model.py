@@ -9,16 +9,13 @@ baseline.skops        a scikit-learn model
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import safetensors.numpy
-import skops.io
 import torch
 from scipy.special import softmax
 
@@ -31,6 +28,7 @@ from overparam.auditing.text_model import (
     SavedLanguageModel,
     read_language_model,
 )
+from overparam.auditing.versions import versions
 from overparam.data.dataset import Dataset
 from overparam.data.loading import read_features
 from overparam.data.preprocessing import Preprocessor
@@ -66,12 +64,6 @@ TRUSTED = (
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.utils.validation.check_array",
 )
-
-
-def versions() -> dict[str, str]:
-    """Versions that decide whether a model can be read and figures can be repeated."""
-    names = ("overparam", "torch", "scikit-learn", "skrub", "numpy", "scipy", "polars")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 class SavedModel:
@@ -269,6 +261,8 @@ def _members(
 
 
 def _read_baseline(path: Path) -> Any:
+    import skops.io  # slow to import
+
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
         raise UserError(
