@@ -2,10 +2,11 @@
 
     python benchmarks/audit.py [--keep FOLDER] [NAME ...]      all of them take about 35 minutes
 
-Each job is the command line with its defaults, in a process of its own with a fresh folder, then
-the same command again, which must find everything done. Memory is the peak of all its processes
-together, pages that they share counted once (Linux's proportional set size, looked at twice a
-second).
+Each job is the command line with its defaults, in a process of its own with a fresh folder. Then
+the same command again, which must recall the finished audit; and once more without that memory, so
+that it goes its way through the cells, as after an edit of the package. All three must leave the
+same report. Memory is the peak of all its processes together, pages that they share counted once
+(Linux's proportional set size, looked at twice a second).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from overparam.auditing.finished import KEPT
 from overparam.data.loading import load
 
 JOBS = (
@@ -98,7 +100,7 @@ def main() -> None:
     words = sys.argv[1:]
     keep = Path(words.pop(words.index("--keep") + 1)) if "--keep" in words else None
     names = [word for word in words if word != "--keep"] or JOBS
-    print(f"{'job':20} {'seconds':>8} {'again':>6} {'GB':>5}  recommendation")
+    print(f"{'job':20} {'seconds':>8} {'again':>6} {'cells':>6} {'GB':>5}  recommendation")
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             folder = keep or Path(scratch)
@@ -112,13 +114,18 @@ def main() -> None:
             if name == "python-topics":
                 command += ["--task", "language"]
             seconds, memory = run(command)
+            written = (folder / name / "report.json").read_bytes()
             again, _ = run(command)
-            report = json.loads((folder / name / "report.json").read_text())
+            (folder / name / KEPT).unlink()
+            cells, _ = run(command)
+            if (folder / name / "report.json").read_bytes() != written:
+                raise SystemExit(f"{name}: the second report differs from the first")
+            report = json.loads(written)
             best = report["recommendation"]
             left_out = sum("budget" in entry["reason"] for entry in report["not_run"])
             print(
-                f"{name:20} {seconds:8.0f} {again:6.1f} {memory:5.2f}  {best['title']}: "
-                f"{best['metric']} {best['test']:.3f} (best baseline "
+                f"{name:20} {seconds:8.0f} {again:6.1f} {cells:6.1f} {memory:5.2f}  "
+                f"{best['title']}: {best['metric']} {best['test']:.3f} (best baseline "
                 f"{best['best_baseline_test']:.3f}), {left_out} parts left out for lack of time",
                 flush=True,
             )

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from overparam.auditing.net_cells import SplitKey, at_most, train, views
-from overparam.auditing.plan import Options
+from overparam.auditing.options import Options
 from overparam.auditing.planning import make_plan
 from overparam.auditing.recipes import Recipe
 from overparam.data.dataset import Dataset

@@ -28,6 +28,16 @@ def test_help_imports_nothing_heavy():
     assert "--strict" in out.stdout
 
 
+def test_the_list_of_papers_imports_no_study():
+    script = (
+        "import sys\nfrom overparam.cli import run\nrun(['reproduce'])\n"
+        "print('loaded:', [name for name in ('torch', 'sklearn') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "loaded: []"
+    assert "C1" in out.stdout
+
+
 def test_help_is_quick():
     seconds = []
     for _ in range(3):

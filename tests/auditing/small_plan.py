@@ -8,8 +8,9 @@ from typing import Any
 from overparam.auditing.baselines import NAMES
 from overparam.auditing.metric import choose_metric
 from overparam.auditing.net_cells import SplitKey, fit_and_held
+from overparam.auditing.options import Options
 from overparam.auditing.outcome import Audit
-from overparam.auditing.plan import Options, Plan, write_plan
+from overparam.auditing.plan import Plan, write_plan
 from overparam.auditing.recipes import Recipe, perceptron_width
 from overparam.auditing.running import audit
 from overparam.data.dataset import Dataset

@@ -4,9 +4,14 @@ import numpy as np
 import skops.io
 from tests.auditing.known_data import blobs
 
-from overparam.auditing.final_cells import fit_final_baseline, fit_final_nets
+from overparam.auditing.final_cells import (
+    fit_final_baseline,
+    fit_final_nets,
+    kept_baseline_on_test,
+)
+from overparam.auditing.net_cells import SplitKey
 from overparam.auditing.recipes import Recipe
-from overparam.auditing.saved_model import TRUSTED
+from overparam.auditing.trusted_types import TRUSTED
 from overparam.data.loading import load
 
 RECIPE = Recipe("perceptron", 8, rows=200, epochs=4, batch_size=20)
@@ -60,3 +65,13 @@ def test_a_baseline_is_the_model_in_its_bytes():
     view = dataset.view(np.arange(100), np.arange(100))
     assert model.score(view.flat, view.y) > 0.5
     assert result["setting"].startswith("C = ")
+
+
+def test_a_kept_baseline_predicts_the_test_rows_as_its_model_does():
+    dataset = load(*blobs(150, 4, distance=1.0))
+    key = SplitKey(0)
+    split = key.of(dataset)
+    kept = fit_final_baseline(dataset, split.train.rows, "logistic-regression", 1.0, 0)["model"]
+    model = skops.io.loads(kept.tobytes(), trusted=list(TRUSTED))
+    found = kept_baseline_on_test(dataset, key.as_dict(), kept)["p"]
+    np.testing.assert_array_equal(found, model.predict_proba(split.test.flat))

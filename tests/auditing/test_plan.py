@@ -6,7 +6,8 @@ import pytest
 from tests.auditing.known_data import blobs
 from tests.auditing.small_plan import small_plan
 
-from overparam.auditing.plan import Options, check_same, read_plan, write_plan
+from overparam.auditing.options import Options
+from overparam.auditing.plan import check_same, read_plan, write_plan
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
 

@@ -6,7 +6,8 @@ from tests.auditing.known_data import blobs
 
 from overparam.auditing import planning
 from overparam.auditing.budget import SHARES
-from overparam.auditing.plan import FOLDS, Options
+from overparam.auditing.options import Options
+from overparam.auditing.plan import FOLDS
 from overparam.auditing.recipes import perceptron_parameters
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError

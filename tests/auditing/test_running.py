@@ -16,8 +16,10 @@ from tests.auditing.small_plan import audited, plan_ahead
 
 from overparam.auditing import registry
 from overparam.auditing.baselines import NAMES
+from overparam.auditing.finished import KEPT
 from overparam.auditing.net_cells import SplitKey, fit_and_held
-from overparam.auditing.plan import Options, read_plan, write_plan
+from overparam.auditing.options import Options
+from overparam.auditing.plan import read_plan, write_plan
 from overparam.auditing.running import audit
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
@@ -151,6 +153,7 @@ def test_a_second_run_gives_the_same_report_from_the_cells(tmp_path):
     first = audited(tmp_path / "a", X, y, net=FEW, only=only, baseline_seconds=ample)
     cells = sorted(p.name for p in (tmp_path / "a" / ".cells").rglob("*") if p.is_file())
     options = {"only": only, "out": tmp_path / "a", "progress": False}
+    (tmp_path / "a" / KEPT).unlink()  # else the finished audit is recalled whole
     second = audit(X, y, backend="sequential", jobs=1, **options)
     assert second.report == first.report  # also the times: those of the cells are charged again
     assert cells == sorted(p.name for p in (tmp_path / "a" / ".cells").rglob("*") if p.is_file())

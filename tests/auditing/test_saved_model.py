@@ -15,7 +15,8 @@ from tests.auditing.known_data import blobs, mixed_rows
 from overparam.auditing.baselines import NAMES, fit_baseline, predict_view
 from overparam.auditing.candidates import Build
 from overparam.auditing.final_fits import Parts, fit_nets_on
-from overparam.auditing.saved_model import TRUSTED, load_model, save_model
+from overparam.auditing.saved_model import load_model, save_model
+from overparam.auditing.trusted_types import TRUSTED
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
 

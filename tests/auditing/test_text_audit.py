@@ -8,6 +8,7 @@ import pytest
 
 import overparam
 from overparam.auditing.comparison import crossed
+from overparam.auditing.finished import KEPT
 from overparam.auditing.text_offers import ensemble_gains
 from overparam.auditing.text_plan import CONTEXT
 from overparam.cli import run
@@ -78,11 +79,15 @@ def test_the_model_scores_and_writes(result, book):
 @pytest.mark.slow
 def test_a_second_run_finds_everything_and_says_the_same(result, book):
     before = (result.folder / "report.json").read_text()
-    again = overparam.audit(
-        book, task="language", budget=1e5, out=result.folder, jobs=1, backend="sequential",
-        progress=False,
-    )  # fmt: skip
-    assert json.loads(before) == again.report
+    for lines in (2, 1):  # recalled whole, then through the cells
+        said = []
+        again = overparam.audit(
+            book, task="language", budget=1e5, out=result.folder, jobs=1, backend="sequential",
+            progress=False, say=said.append,
+        )  # fmt: skip
+        assert json.loads(before) == again.report
+        assert len(said) == lines
+        (result.folder / KEPT).unlink(missing_ok=True)
     with pytest.raises(UserError, match="out must not hold an audit of budget 100000"):
         overparam.audit(book, task="language", budget=50, out=result.folder, progress=False)
 

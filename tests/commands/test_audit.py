@@ -15,7 +15,7 @@ from tests.auditing.known_data import blobs, flipped
 from tests.auditing.small_plan import plan_ahead
 
 from overparam.auditing.baselines import NAMES
-from overparam.auditing.plan import Options
+from overparam.auditing.options import Options
 from overparam.cli import run
 from overparam.data.loading import load
 

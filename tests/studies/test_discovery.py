@@ -27,6 +27,9 @@ def test_every_study_can_be_loaded_and_bears_its_modules_name():
         assert isinstance(study, Study)
         assert study.slug == slug
         assert study.claims
+        # What the list says without importing the study is what the study says.
+        assert discovery.claims(slug) == {c.id: c.sentence for c in study.claims.values()}
+        assert list(discovery.claims(slug)) == list(study.claims)
 
 
 def test_a_paper_without_a_study_says_so(two_modules):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -265,6 +264,8 @@ def fit_baseline_cell(
     dataset: Dataset, split: Mapping[str, int], name: str, seconds: float
 ) -> dict[str, Any]:
     """Cell: one baseline on one split; validation predictions and the model itself, as bytes."""
+    import skops.io  # a second or two: it looks at every estimator of scikit-learn
+
     key = SplitKey(**split)
     parts = key.of(dataset)
     model, setting = fit_baseline(name, parts.train, key.seed, seconds)

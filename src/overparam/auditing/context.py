@@ -39,6 +39,8 @@ class Context:
         The user's own module factory, where it is not importable by name.
     memory : dict
         Measurements already taken in this process, by name (see `measurements`).
+    failures : int
+        Cells that ended in an exception.
     baselines, treated : dict
         Baselines fitted and treatments tried so far, by name.
     """
@@ -51,6 +53,7 @@ class Context:
     own: ModuleFactory | None = None
     say: Callable[[str], None] = lambda text: None
     memory: dict[str, Any] = field(default_factory=dict)
+    failures: int = 0
     baselines: dict[str, Candidate] = field(default_factory=dict)
     treated: dict[str, Candidate] = field(default_factory=dict)
 
@@ -116,6 +119,7 @@ class Context:
         wall = perf_counter() - start
         # Of a round that was begun by an earlier run, the wall-clock time is only the rest.
         took = [r.seconds for r in results if isinstance(r, CellResult)]
+        self.failures += len(results) - len(took)
         seconds = max(wall, makespan(took, self.plan.jobs))
         self.ledger.charge(stage, self.charges.settle(label, seconds))
         return results

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import skops.io
 
-from overparam.auditing.baselines import fit_baseline
+from overparam.auditing.baselines import fit_baseline, predict_view
 from overparam.auditing.findings.calibration import fitted_temperature
-from overparam.auditing.net_cells import fit_and_held, subsample, train
+from overparam.auditing.net_cells import SplitKey, fit_and_held, subsample, train
 from overparam.auditing.recipes import from_dict
+from overparam.auditing.trusted_types import TRUSTED
 from overparam.data.dataset import Dataset
 from overparam.nets.companding import bake
 
@@ -66,8 +66,20 @@ def fit_final_baseline(
     dataset: Dataset, rows: np.ndarray, name: str, seconds: float, seed: int
 ) -> dict[str, Any]:
     """Cell: fit a baseline on `rows`; the model as bytes."""
+    import skops.io  # slow to import
+
     model, setting = fit_baseline(name, dataset.view(rows, rows), seed, seconds)
     return {
         "setting": setting,
         "model": np.frombuffer(skops.io.dumps(model), dtype=np.uint8),
     }
+
+
+def kept_baseline_on_test(
+    dataset: Dataset, split: Mapping[str, int], model: np.ndarray
+) -> dict[str, Any]:
+    """Cell: predictions (n_test, k) of a split's test rows by a fitted baseline, as its bytes."""
+    import skops.io  # slow to import
+
+    fitted = skops.io.loads(model.tobytes(), trusted=list(TRUSTED))
+    return {"p": predict_view(fitted, SplitKey(**split).of(dataset).test)}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from overparam.auditing.recipes import ModuleFactory
-from overparam.auditing.saved_model import SavedModel, load_model
-from overparam.auditing.text_model import SavedLanguageModel
 from overparam.report.notebook import audit_fragment
 from overparam.report.terminal import audit_summary
+
+if TYPE_CHECKING:
+    from overparam.auditing.recipes import ModuleFactory
+    from overparam.auditing.saved_model import SavedModel
+    from overparam.auditing.text_model import SavedLanguageModel
 
 
 class Audit:
@@ -69,6 +71,8 @@ class Audit:
     @property
     def model(self) -> SavedModel | SavedLanguageModel:
         """The recommended model, ready to predict."""
+        from overparam.auditing.saved_model import load_model  # with torch and scikit-learn
+
         return load_model(self.folder / "model", self._own)
 
     def open(self) -> None:

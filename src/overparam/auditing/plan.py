@@ -7,13 +7,13 @@ that an interrupted audit goes on with the same plan and two runs of one plan gi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from overparam.auditing.budget import SHARES
+from overparam.auditing.options import Options
 from overparam.auditing.recipes import Recipe, from_dict
 from overparam.data.dataset import Dataset
 from overparam.evidence.atomic_write import write_whole
@@ -24,26 +24,6 @@ FORMAT = 1
 FOLDS = 5
 DECAYS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training rows, for the learning curve
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for; a different value is a different audit."""
-
-    target: str | None = None
-    task: str | None = None
-    group: str | None = None
-    time: str | None = None
-    test: str | None = None
-    metric: str | None = None
-    budget: float = 300.0
-    only: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    rare: str | None = None
-    model: str | None = None
-    seed: int = 0
-    refit: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,21 +86,6 @@ class Plan:
             "shares": SHARES,
             **asdict(self),
         }
-
-
-def checked_seed(seed: int) -> int:
-    """The seed of an audit, from 0 to 2^31 - 1."""
-    if not 0 <= int(seed) < 2**31:
-        raise UserError(f"seed must be an integer >= 0 and below 2^31; got {seed!r}.")
-    return int(seed)
-
-
-def checked_jobs(jobs: int | None) -> int:
-    """Processes of an audit: as many as there are cores, unless asked otherwise."""
-    processes = jobs if jobs is not None else os.cpu_count() or 1
-    if processes < 1:
-        raise UserError(f"jobs must be an integer >= 1; got {jobs!r}.")
-    return processes
 
 
 def write_plan(plan: Plan, path: Path) -> None:

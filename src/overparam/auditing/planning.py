@@ -12,7 +12,8 @@ from overparam.auditing.budget import SHARES
 from overparam.auditing.cost import RATE, multiply_adds, stopping_cost, training_seconds
 from overparam.auditing.forecast_cell import affordable_rows, expected_seconds
 from overparam.auditing.net_cells import SCORED_VALIDATION, fit_and_held
-from overparam.auditing.plan import DECAYS, FOLDS, FRACTIONS, Options, Plan
+from overparam.auditing.options import Options
+from overparam.auditing.plan import DECAYS, FOLDS, FRACTIONS, Plan
 from overparam.auditing.recipes import (
     ModuleFactory,
     Recipe,

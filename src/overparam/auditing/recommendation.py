@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import skops.io
 
-from overparam.auditing.baselines import predict_view
 from overparam.auditing.candidates import Build, Candidate
 from overparam.auditing.comparison import crossed
 from overparam.auditing.context import Context
+from overparam.auditing.final_cells import kept_baseline_on_test
 from overparam.auditing.final_fits import Parts, fit_baseline_on, fit_nets_on, with_rows
 from overparam.auditing.label_quality import OutOfFold
 from overparam.auditing.measurements import out_of_fold_predictions
 from overparam.auditing.metric import also
-from overparam.auditing.saved_model import TRUSTED
+from overparam.evidence.cells import call
 from overparam.evidence.intervals import bootstrap_interval
 
 
@@ -61,8 +60,13 @@ def fitted_on_training(context: Context, candidate: Candidate) -> tuple[np.ndarr
     if build.baseline is not None:
         baseline = context.baselines[build.baseline].baseline
         assert baseline is not None
-        model = skops.io.loads(baseline, trusted=list(TRUSTED))
-        predictions.append(predict_view(model, split.test))
+        found = call(
+            kept_baseline_on_test,
+            dataset=context.dataset,
+            split=context.split_keys[0].as_dict(),
+            model=np.frombuffer(baseline, dtype=np.uint8),
+        )
+        predictions.append(found.value["p"])
     return np.mean(predictions, axis=0), Parts(build, nets, baseline, split.train.rows)
 
 

@@ -1,36 +1,24 @@
-"""The audit: facts, baselines, nets and findings, treatments, recommendation, report."""
+"""`overparam.audit`: read the data, and either recall a finished audit of it or run one.
+
+Recalling needs neither torch nor scikit-learn, so that they are imported where an audit runs.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
-from overparam.auditing import registry
-from overparam.auditing.budget import Ledger, parse_duration, working_seconds
-from overparam.auditing.charges import Charges
-from overparam.auditing.context import Context
-from overparam.auditing.metric import Metric, choose_metric
+from overparam.auditing.budget import parse_duration
+from overparam.auditing.finished import question_of, recalled
+from overparam.auditing.options import Options, checked_jobs, checked_seed
 from overparam.auditing.outcome import Audit
-from overparam.auditing.plan import (
-    Options,
-    check_same,
-    checked_jobs,
-    checked_seed,
-    read_plan,
-    write_plan,
-)
-from overparam.auditing.planning import make_plan
-from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
-from overparam.auditing.stages import Run
-from overparam.auditing.text_audit import audit_text
-from overparam.data.dataset import Dataset
+from overparam.auditing.text_running import audit_text
 from overparam.data.loading import load
-from overparam.evidence.cells import settings
 from overparam.evidence.errors import UserError
+
+if TYPE_CHECKING:
+    from overparam.auditing.recipes import ModuleFactory
 
 
 def audit(
@@ -143,11 +131,9 @@ def audit(
         )
     if vocabulary is not None:
         raise UserError(f"vocabulary needs task='language'; got vocabulary={vocabulary!r}.")
-    registry.load_all()
     for argument, names in (("only", only), ("ignore", ignore)):
         if isinstance(names, str):
             raise UserError(f"{argument} must be a sequence of codes; got {names!r}.")
-    registry.chosen(registry.FINDINGS, only, ignore)
     dataset = load(
         X,
         y if y is not None else target,
@@ -158,12 +144,6 @@ def audit(
         drop=list(drop),
         rare=rare,
     )
-    seed = checked_seed(seed)
-    chosen_metric = choose_metric(dataset, metric)
-    if isinstance(model, str):
-        import_factory(model)  # a mistake in it is told before anything is trained
-    elif model is not None:
-        check_reachable(model)
     options = Options(
         target=dataset.target if target is None else target,
         task=task,
@@ -177,21 +157,30 @@ def audit(
         drop=tuple(drop),
         rare=rare,
         model=None if model is None else model if isinstance(model, str) else own_name(model),
-        seed=seed,
+        seed=checked_seed(seed),
         refit=refit,
     )
     folder = Path(out) if out is not None else Path(f"overparam-{dataset.name}")
     processes = checked_jobs(jobs)
-    own = model if callable(model) else None
-    with threadpool_limits(1):
-        runner = _prepare(dataset, chosen_metric, options, folder, processes, fresh, own, say)
-        with settings(
-            store=folder / ".cells",
-            backend=backend,  # type: ignore[arg-type]
-            jobs=processes,
-            progress=progress,
-        ):
-            return runner.run()
+    # The code of a model of the user's own may have changed: its cells know.
+    question = question_of(options, dataset) if model is None else None
+    if question and not fresh and (known := recalled(folder, question, say)):
+        return known
+
+    from overparam.auditing.following import follow
+
+    return follow(
+        dataset,
+        options,
+        folder,
+        model=model,
+        question=question,
+        jobs=processes,
+        backend=backend,
+        fresh=fresh,
+        progress=progress,
+        say=say,
+    )
 
 
 def text_source(X: Any, given: Mapping[str, Any]) -> str | Path:
@@ -215,39 +204,3 @@ def text_source(X: Any, given: Mapping[str, Any]) -> str | Path:
 def own_name(factory: ModuleFactory) -> str:
     """`module:name` of a user's factory, as the plan and the report call it."""
     return f"{factory.__module__}:{getattr(factory, '__qualname__', type(factory).__qualname__)}"
-
-
-def _prepare(
-    dataset: Dataset,
-    metric: Metric,
-    options: Options,
-    folder: Path,
-    jobs: int,
-    fresh: bool,
-    own: ModuleFactory | None,
-    say: Callable[[str], None] | None,
-) -> Run:
-    """Follow the plan in the folder, or make one."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
-    path = folder / "plan.json"
-    if fresh:
-        for part in (".cells", "model"):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        path.unlink(missing_ok=True)
-    plan = read_plan(path)
-    if plan is None:
-        if path.exists():
-            raise UserError(
-                f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
-                "Choose another --out, or --fresh to start over."
-            )
-        plan = make_plan(dataset, options, metric=metric.name, jobs=jobs, own=own)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_plan(plan, path)
-    else:
-        check_same(plan, dataset, options, str(folder))
-    ledger = Ledger(working_seconds(plan.budget, dataset.n))
-    charges = Charges(folder / ".cells" / "charges.json")
-    context = Context(dataset, plan, metric, ledger, charges, own, say or (lambda text: None))
-    return Run(context, folder)

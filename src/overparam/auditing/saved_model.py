@@ -9,16 +9,13 @@ baseline.skops        a scikit-learn model
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import safetensors.numpy
-import skops.io
 import torch
 from scipy.special import softmax
 
@@ -31,6 +28,8 @@ from overparam.auditing.text_model import (
     SavedLanguageModel,
     read_language_model,
 )
+from overparam.auditing.trusted_types import TRUSTED
+from overparam.auditing.versions import versions
 from overparam.data.dataset import Dataset
 from overparam.data.loading import read_features
 from overparam.data.preprocessing import Preprocessor
@@ -38,40 +37,6 @@ from overparam.evidence.errors import UserError
 
 FORMAT = 1
 BLOCK = 4096  # rows at once through the nets
-
-# What a file of a baseline may hold besides what skops itself knows to be safe.
-TRUSTED = (
-    "functools.partial",  # of a function that must be trusted by its own name
-    "numpy.dtype",
-    "overparam.kernels.deep_limit.DeepLimitClassifier",
-    "overparam.kernels.deep_limit.PsiTable",
-    "overparam.kernels.dense_kernel.FullyConnected",
-    "overparam.kernels.dual.DeepLimit",
-    "overparam.kernels.dual.DualActivation",
-    "overparam.kernels.gaussian_moments.LeakyReLU",
-    "overparam.kernels.infinite_kernel.Kernel",
-    "overparam.kernels.kernel_ridge.KernelRidgeCV",
-    "overparam.kernels.kernel_ridge.KernelRidgeClassifierCV",
-    "overparam.kernels.sphere_distances.SphereDistances",
-    "sklearn._loss.link.IdentityLink",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.link.MultinomialLogit",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn._loss.loss.HalfSquaredError",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.utils.validation.check_array",
-)
-
-
-def versions() -> dict[str, str]:
-    """Versions that decide whether a model can be read and figures can be repeated."""
-    names = ("overparam", "torch", "scikit-learn", "skrub", "numpy", "scipy", "polars")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 class SavedModel:
@@ -269,6 +234,8 @@ def _members(
 
 
 def _read_baseline(path: Path) -> Any:
+    import skops.io  # slow to import
+
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
         raise UserError(

@@ -35,7 +35,8 @@ from overparam.auditing.report_entries import (
 )
 from overparam.auditing.reporting import write_report
 from overparam.auditing.rows_file import write_rows
-from overparam.auditing.saved_model import save_model, versions
+from overparam.auditing.saved_model import save_model
+from overparam.auditing.versions import versions
 from overparam.evidence.cells import CellFailure, CellResult
 from overparam.evidence.plain_json import plain
 from overparam.report.document import SCHEMA_VERSION
@@ -66,7 +67,7 @@ class Run:
     def run(self) -> Audit:
         """All stages in the order of their value for the reader."""
         context, plan = self.context, self.context.plan
-        context.say(self._opening())
+        context.say(self.opening())
         data = describe(context.dataset, plan)
         self._baselines()
         for entry in self._wanted(registry.FINDINGS, "finding"):
@@ -112,7 +113,8 @@ class Run:
         write_report(self.folder, document, self.figures)
         return Audit(document, self.folder, self.figures, self.failed, context.own)
 
-    def _opening(self) -> str:
+    def opening(self) -> str:
+        """What is audited, in one line."""
         dataset, plan = self.context.dataset, self.context.plan
         what = f"{len(dataset.classes)} classes" if dataset.classes else "a number"
         return (

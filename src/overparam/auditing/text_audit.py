@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from overparam.auditing import registry
 from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
-from overparam.auditing.budget import parse_duration
 from overparam.auditing.charges import Charges
 from overparam.auditing.comparison import crossed
 from overparam.auditing.context import StageFailed
 from overparam.auditing.outcome import Audit
 from overparam.auditing.pictures import gain_picture, score_picture
-from overparam.auditing.plan import checked_jobs, checked_seed
 from overparam.auditing.report_entries import (
     corrected,
     finding_entry,
@@ -29,7 +26,6 @@ from overparam.auditing.report_entries import (
     verdict_line,
 )
 from overparam.auditing.reporting import write_report
-from overparam.auditing.saved_model import versions
 from overparam.auditing.text_model import (
     Fitted,
     save_language_model,
@@ -46,19 +42,11 @@ from overparam.auditing.text_offers import (
     student,
 )
 from overparam.auditing.text_pictures import member_picture
-from overparam.auditing.text_plan import (
-    CONTEXT,
-    MOST_HELD,
-    USUAL,
-    followed,
-    make_text_plan,
-    parameters,
-    recorded_plan,
-)
+from overparam.auditing.text_plan import CONTEXT, USUAL, TextPlan, parameters
 from overparam.auditing.text_trials import Trials
+from overparam.auditing.versions import versions
 from overparam.data import text
 from overparam.evidence.cells import settings
-from overparam.evidence.errors import UserError
 from overparam.evidence.plain_json import plain
 from overparam.report.document import SCHEMA_VERSION
 
@@ -78,67 +66,30 @@ METHODS = (
 )
 
 
-def audit_text(
-    source: str | Path,
+def follow_text(
+    plan: TextPlan,
+    tokens: np.ndarray,
+    alphabet: text.Alphabet,
+    folder: Path,
     *,
-    vocabulary: int | None = None,
-    budget: str | float = "5m",
-    out: str | Path | None = None,
-    seed: int = 0,
-    jobs: int | None = None,
-    backend: str = "loky",
-    fresh: bool = False,
-    progress: bool = True,
-    say: Callable[[str], None] | None = None,
-) -> Audit:
-    """Audit a running text; see `auditing.running.audit`.
+    start: int,
+    jobs: int,
+    backend: str,
+    progress: bool,
+    say: Callable[[str], None] | None,
+) -> tuple[Audit, str]:
+    """Follow the plan of a text.
 
     Parameters
     ----------
-    source : path or str
-        A text file, "gcide" or "python-topics".
-    vocabulary : int, optional
-        Byte pairs to learn; by default a token is a character.
+    start : int
+        Where held-out tokens begin.
 
     Returns
     -------
-    Audit
-
-    Raises
-    ------
-    UserError
-        A mistake that the user can mend, in one line.
+    Audit, and what it said first
     """
     registry.load_all()
-    processes = checked_jobs(jobs)
-    folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
-    if not fresh:
-        recorded_plan(folder)  # before a long text is read
-    existed = folder.exists()
-    try:
-        tokens, alphabet = text.load(source, folder / ".tokens", vocabulary=vocabulary)
-        start = text.held_out_start(len(tokens), MOST_HELD)
-        plan = make_text_plan(
-            str(source),
-            tokens,
-            len(alphabet),
-            start=start,
-            vocabulary=vocabulary,
-            budget=parse_duration(budget),
-            seed=checked_seed(seed),
-            jobs=processes,
-        )
-    except (UserError, ValueError):
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if fresh:
-        for part in (".cells", "model"):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        (folder / "rows.csv").unlink(missing_ok=True)
-    plan = followed(plan, folder, fresh)
     held = np.array(tokens[start : start + plan.held_out])
     # Windows take turns, so that a text that changes on its way changes in all three parts.
     windows = held[: len(held) // CONTEXT * CONTEXT].reshape(-1, CONTEXT)
@@ -150,11 +101,12 @@ def audit_text(
         settings(
             store=folder / ".cells",
             backend=backend,  # type: ignore[arg-type]
-            jobs=processes,
+            jobs=jobs,
             progress=progress,
         ),
     ):
-        return TextRun(trials, alphabet, folder, say or (lambda line: None)).run()
+        run = TextRun(trials, alphabet, folder, say or (lambda line: None))
+        return run.run(), run.opening()
 
 
 class TextRun:
@@ -172,7 +124,7 @@ class TextRun:
     def run(self) -> Audit:
         """Train, look, compare, recommend, write."""
         trials, plan = self.trials, self.trials.plan
-        self.say(self._opening())
+        self.say(self.opening())
         baselines = [*counting(trials), single(trials, trials.usual, "usual recipe")]
         treated = self._treated()
         findings = [self._finding(entry) for _, entry in sorted(registry.TEXT_FINDINGS.items())]
@@ -215,7 +167,8 @@ class TextRun:
         write_report(self.folder, document, self.figures)
         return Audit(document, self.folder, self.figures, self.failed)
 
-    def _opening(self) -> str:
+    def opening(self) -> str:
+        """What is audited, in one line."""
         plan = self.trials.plan
         size = parameters(plan.vocab, plan.d)
         return (

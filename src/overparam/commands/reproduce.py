@@ -12,8 +12,6 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from overparam.studies.study import Study
-
 
 def reproduce(
     paper: str | None = None,
@@ -99,7 +97,7 @@ def _list(console: Console) -> None:
     from rich.table import Table
 
     from overparam.evidence.papers import PAPERS
-    from overparam.studies.discovery import load_study, studied
+    from overparam.studies.discovery import claims, studied
 
     with_study = set(studied())
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
@@ -108,10 +106,6 @@ def _list(console: Console) -> None:
     for slug, paper in PAPERS.items():
         table.add_row(slug, paper.title if slug in with_study else f"{paper.title} (no study yet)")
         if slug in with_study:
-            for line in _claims(load_study(slug)):
-                table.add_row(*line)
+            for id, sentence in claims(slug).items():
+                table.add_row(f"  {id}", sentence)
     console.print(table, highlight=False)
-
-
-def _claims(study: Study) -> list[tuple[str, str]]:
-    return [(f"  {claim.id}", claim.sentence) for claim in study.claims.values()]

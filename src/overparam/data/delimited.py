@@ -48,7 +48,8 @@ def read_delimited(path: Path) -> Source:
     elif len(set(header)) < len(header):
         notes.append("column names repeat; later ones got an ending")
     # Where no field begins with a quote, quotes are letters: 5" pipe.
-    quoted = re.search(rb"(?:^|[\n" + re.escape(delimiter.encode()) + rb'])\s*"', text) is not None
+    begins = rb"(?:^|[\n" + re.escape(delimiter.encode()) + rb'])\s*"'
+    quoted = b'"' in text and re.search(begins, text) is not None
     _check_rows(path, text, delimiter, len(header), quoted)
     comma = delimiter != "," and _decimal_comma(sample[1:], delimiter)
     if comma:
@@ -130,8 +131,9 @@ def _check_rows(path: Path, text: bytes, delimiter: str, width: int, quoted: boo
         else:
             inside = np.zeros(len(block), bool)
         ends = np.flatnonzero(newline & ~inside)
-        seen = np.cumsum((block == ord(delimiter)) & ~inside, dtype=np.int64)
-        per_row = np.diff(seen[ends], prepend=-delimiters) if len(ends) else seen[:0]
+        places = np.flatnonzero((block == ord(delimiter)) & ~inside)
+        before = np.searchsorted(places, ends)  # delimiters before each line end
+        per_row = np.diff(before, prepend=-delimiters) if len(ends) else before
         empty = np.zeros(len(ends), bool)
         if len(ends) and width > 1:
             empty = _is_empty(block, ends)
@@ -139,7 +141,7 @@ def _check_rows(path: Path, text: bytes, delimiter: str, width: int, quoted: boo
         if len(wrong):
             line = lines + int(newline[: ends[wrong[0]]].sum()) + 1
             raise _broken(path, line, int(per_row[wrong[0]]) + 1, width)
-        delimiters = int(seen[-1] - (seen[ends[-1]] if len(ends) else -delimiters))
+        delimiters = len(places) - int(before[-1] if len(ends) else -delimiters)
         quotes_before = (quotes_before + int(quote.sum())) & 1
         lines += int(newline.sum())
     if quotes_before:

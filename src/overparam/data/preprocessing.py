@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,9 @@ import safetensors.numpy
 
 from overparam.data.fingerprint import fingerprint
 from overparam.data.image_scaling import ImageScaling
-from overparam.data.table_features import TableFeatures
+
+if TYPE_CHECKING:
+    from overparam.data.table_features import TableFeatures
 
 _BLOCK = 65_536
 
@@ -71,6 +73,8 @@ class Preprocessor:
         self._table: TableFeatures | None = None
         self._image: ImageScaling | None = None
         if isinstance(raw, pl.DataFrame):
+            from overparam.data.table_features import TableFeatures  # seconds: skrub, matplotlib
+
             self.kind = "table"
             self._table = TableFeatures().fit(raw, roles or {})
         elif raw.ndim == 2:
@@ -201,6 +205,8 @@ class Preprocessor:
         loaded._center, loaded._scale = arrays["center"], arrays["scale"]
         loaded._table = loaded._image = None
         if loaded.kind == "table":
+            from overparam.data.table_features import TableFeatures
+
             loaded._table = TableFeatures.load(folder / "vectorizer.skops", state["part"])
         elif loaded.kind == "image":
             loaded._image = ImageScaling.load(state["part"])

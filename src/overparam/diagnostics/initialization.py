@@ -232,7 +232,8 @@ def _measured(
         total = torch.zeros(len(outputs), dtype=torch.float64)
         for _ in range(_DIRECTIONS):
             v = torch.randn(final.shape, generator=generator).to(final)
-            slopes = torch.autograd.grad(final, outputs, v, retain_graph=True, allow_unused=True)
+            along = (final * v).sum()  # of a vector, torch would import sympy: half a second
+            slopes = torch.autograd.grad(along, outputs, retain_graph=True, allow_unused=True)
             total += torch.tensor(
                 [0.0 if g is None else float(g.double().square().sum()) for g in slopes],
                 dtype=torch.float64,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from overparam.evidence.errors import UserError
 from overparam.evidence.papers import PAPERS
+from overparam.studies.claim_list import claims_of
 from overparam.studies.study import Study
 
 
@@ -16,6 +17,11 @@ def studied() -> list[str]:
     """Return the slugs of the papers that have a study, without importing any."""
     found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
     return [slug for slug in PAPERS if _module(slug) in found]
+
+
+def claims(slug: str) -> dict[str, str]:
+    """Return the sentences of a paper's claims by id, without importing its study."""
+    return claims_of(Path(__file__).with_name(f"{_module(slug)}.py"))
 
 
 def load_study(slug: str) -> Study:

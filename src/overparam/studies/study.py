@@ -99,8 +99,12 @@ class Study:
             doc = inspect.getdoc(measure)
             if not doc:
                 raise ValueError(f"{id} must have a docstring: the claim in one sentence.")
-            sentence = " ".join(doc.split("\n\n")[0].split())
-            self._claims[id] = Claim(id, sentence, measure, MappingProxyType(minutes))
+            self._claims[id] = Claim(id, sentence(doc), measure, MappingProxyType(minutes))
             return measure
 
         return register
+
+
+def sentence(docstring: str) -> str:
+    """The claim in a function's docstring: its first paragraph on one line."""
+    return " ".join(docstring.split("\n\n")[0].split())

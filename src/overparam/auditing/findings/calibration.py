@@ -17,11 +17,12 @@ from overparam.auditing.measurements import (
     replicas,
 )
 from overparam.auditing.metric import METRICS
+from overparam.auditing.overlap_cell import overlap
 from overparam.auditing.reading import held_targets, statistic
 from overparam.auditing.registry import finding
 from overparam.diagnostics.calibration_error import ece, reliability_table
-from overparam.diagnostics.neighbour_overlap import label_overlap
 from overparam.diagnostics.temperature import TemperatureScaling
+from overparam.evidence.cells import call
 from overparam.evidence.regions import more_than
 from overparam.evidence.verdict import Evidence
 from overparam.report import figures
@@ -181,10 +182,17 @@ def _overlap_sentence(context: Context) -> str:
     if "out_of_fold/training part 0" in context.memory:
         found = out_of_fold_predictions(context, train.rows, stage="nets", name="training part 0")
         noise = noise_share(context.dataset, found).share
-    value, low, high = label_overlap(train.flat, train.y, noise_share=noise, seed=context.plan.seed)
+    share = call(
+        overlap,
+        dataset=context.dataset,
+        split=context.split_keys[0].as_dict(),
+        noise_share=float(noise),
+        seed=context.plan.seed,
+    ).value
+    value, low, high = (100 * share[name] for name in ("value", "low", "high"))
     return (
-        f"Estimated overlap of the classes: {100 * value:.0f} % of rows ({100 * low:.0f} to "
-        f"{100 * high:.0f} %). No temperature can mend the part of the error that overlap causes."
+        f"Estimated overlap of the classes: {value:.0f} % of rows ({low:.0f} to {high:.0f} %). No "
+        "temperature can mend the part of the error that overlap causes."
     )
 
 

@@ -1,0 +1,103 @@
+"""Follow the plan in the folder of an audit, or make one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from overparam.auditing import registry
+from overparam.auditing.budget import Ledger, working_seconds
+from overparam.auditing.charges import Charges
+from overparam.auditing.context import Context
+from overparam.auditing.finished import remember
+from overparam.auditing.metric import Metric, choose_metric
+from overparam.auditing.options import Options
+from overparam.auditing.outcome import Audit
+from overparam.auditing.plan import check_same, read_plan, write_plan
+from overparam.auditing.planning import make_plan
+from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
+from overparam.auditing.stages import Run
+from overparam.data.dataset import Dataset
+from overparam.evidence.cells import settings
+from overparam.evidence.errors import UserError
+
+
+def follow(
+    dataset: Dataset,
+    options: Options,
+    folder: Path,
+    *,
+    model: ModuleFactory | str | None,
+    question: str | None,
+    jobs: int,
+    backend: str,
+    fresh: bool,
+    progress: bool,
+    say: Callable[[str], None] | None,
+) -> Audit:
+    """Run an audit, see `auditing.running.audit`, and remember it where nothing failed.
+
+    Parameters
+    ----------
+    question : str or None
+        From `finished.question_of`; without it nothing is remembered.
+    """
+    registry.load_all()
+    registry.chosen(registry.FINDINGS, options.only, options.ignore)
+    metric = choose_metric(dataset, options.metric)
+    if isinstance(model, str):
+        import_factory(model)  # a mistake in it is told before anything is trained
+    elif model is not None:
+        check_reachable(model)
+    own = None if isinstance(model, str) else model
+    with threadpool_limits(1):
+        run = _prepare(dataset, metric, options, folder, jobs, fresh, own, say)
+        with settings(
+            store=folder / ".cells",
+            backend=backend,  # type: ignore[arg-type]
+            jobs=jobs,
+            progress=progress,
+        ):
+            result = run.run()
+    if question and not result.failed and not run.context.failures:
+        remember(result, question, run.opening())
+    return result
+
+
+def _prepare(
+    dataset: Dataset,
+    metric: Metric,
+    options: Options,
+    folder: Path,
+    jobs: int,
+    fresh: bool,
+    own: ModuleFactory | None,
+    say: Callable[[str], None] | None,
+) -> Run:
+    """Follow the plan in the folder, or make one."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    path = folder / "plan.json"
+    if fresh:
+        for part in (".cells", "model"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        path.unlink(missing_ok=True)
+    plan = read_plan(path)
+    if plan is None:
+        if path.exists():
+            raise UserError(
+                f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
+                "Choose another --out, or --fresh to start over."
+            )
+        plan = make_plan(dataset, options, metric=metric.name, jobs=jobs, own=own)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(plan, path)
+    else:
+        check_same(plan, dataset, options, str(folder))
+    ledger = Ledger(working_seconds(plan.budget, dataset.n))
+    charges = Charges(folder / ".cells" / "charges.json")
+    context = Context(dataset, plan, metric, ledger, charges, own, say or (lambda text: None))
+    return Run(context, folder)
