@@ -55,9 +55,10 @@ def test_classes_cannot_swap_their_names():
     p, _, true = predictions(k=3)
     y = (true + 1) % 3  # every label is wrong: the nearest channel calls it an even split
     logs = log_probabilities(p)
-    state = ChannelState(np.eye(3)[[1, 2, 0]] * 100, np.full(2, 0.5), np.zeros(3))
+    state = ChannelState(np.eye(3)[[1, 2, 0]] * 100, np.full(2, 0.5), np.zeros(3), np.zeros((3, 3)))
     _, found = fit_channel(logs, y, 0.45, FEW, state, rounds=1)
-    q = posterior(logs, y, 0.45, FEW, ChannelState(state.counts, found.weights * 0, found.offsets))
+    flat = ChannelState(state.counts, found.weights * 0, found.offsets, found.habits)
+    q = posterior(logs, y, 0.45, FEW, flat)
     assert (q[np.arange(len(y)), y] >= q[np.arange(len(y)), (y + 2) % 3] - 1e-9).all()
 
 

@@ -126,6 +126,18 @@ def test_many_rows_are_scored_by_a_channel_of_some_of_them(monkeypatch):
     assert half.high - half.low > whole.high - whole.low
 
 
+def test_screening_on_a_few_rows_changes_next_to_nothing(monkeypatch):
+    true, pi = classes(3000, 3, 2.5)
+    y, _ = flip(true, 3, 0.15)
+    screened = label_quality(pi, y)
+    monkeypatch.setattr(wrong_labels, "SCREENED_ROWS", 3000)
+    monkeypatch.setattr(wrong_labels, "ROUNDS", 40)  # to the end, where the others start over
+    whole = label_quality(pi, y)
+    assert screened.share == pytest.approx(whole.share, abs=1e-3)
+    assert [screened.low, screened.high] == pytest.approx([whole.low, whole.high], abs=3e-3)
+    assert np.abs(screened.quality - whole.quality).mean() < 2e-3
+
+
 def test_a_class_that_no_label_names_is_no_trouble():
     true, pi = classes(300, 4, 4.0)
     found = label_quality(pi, np.where(true == 3, 0, true))
