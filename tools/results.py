@@ -153,8 +153,8 @@ def results_page(kept: Mapping[str, Results], with_study: set[str]) -> str:
         f"{len(PAPERS)} papers, {len(with_study)} with a study, {total.total()} claims "
         f"measured{summary}. A claim *holds* when the interval of its figure over seeds lies "
         "inside the region named beside it, *fails* when it lies outside, and is *inconclusive* "
-        "when it lies across. `overparam reproduce PAPER` measures them again. Times are what "
-        "the trainings took on a machine of two cores that had other work beside them.",
+        "when it lies across. `overparam reproduce PAPER` measures them again. Times add "
+        "what each claim's trainings took, shared ones each time, on two busy cores.",
     ]
     for slug, results in kept.items():
         paper = PAPERS[slug]
