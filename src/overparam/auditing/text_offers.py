@@ -173,6 +173,29 @@ def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
     return gain - (count - 1) * (without - without.mean(axis=0))
 
 
+def over_ensemble(found: np.ndarray, losses: np.ndarray) -> Difference:
+    """How much lower the loss of S nets is than that of an ensemble of M others.
+
+    The luck of both counts, and that of windows; the ensemble's by leaving out one member after the
+    other.
+
+    Parameters
+    ----------
+    found : ndarray (S, w)
+    losses : ndarray (2^M - 1, w)
+        Of all subsets, see `text_cells.subsets`.
+    """
+    everyone = len(losses)
+    count = everyone.bit_length()
+    nets = crossed(losses[-1] - found)
+    without = [losses[(everyone & ~(1 << i)) - 1].mean() for i in range(count)]
+    members = float((count - 1) * np.var(without))
+    variance = nets.error**2 + members
+    spread = nets.error**4 / nets.freedom + members**2 / (count - 1)
+    freedom = variance**2 / spread if spread else nets.freedom
+    return Difference(nets.value, float(np.sqrt(variance)), freedom)
+
+
 def _amount(trials: Trials, tokens: int) -> str:
     every = "all " if tokens == len(trials.text) else ""
     return f"{every}{tokens:,} {trials.plan.unit}s"
