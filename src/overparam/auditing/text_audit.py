@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,9 +191,9 @@ class TextRun:
         return offers if found is None else [*offers, found]
 
     def _read_further(self) -> list[Offer]:
-        """More of the text; a failure of its nets is told by their finding."""
+        """More of the text; nets that failed for their finding are not trained once more."""
         offers = [more_counting(self.trials)]
-        with suppress(StageFailed):
+        if not any(text.startswith("unread-text:") for text in self.failed):
             offers.append(more_text(self.trials))
         return [offer for offer in offers if offer is not None]
 

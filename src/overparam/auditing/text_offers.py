@@ -100,7 +100,7 @@ def student(trials: Trials) -> Offer | None:
 
 
 def more_counting(trials: Trials) -> Offer | None:
-    """The best counts of more of the text; None where all of it is read."""
+    """The best counts of more of the text; None where the nets read most of it."""
     if trials.counted_longer is None:
         return None
     tokens, order, model = trials.counted_longer
