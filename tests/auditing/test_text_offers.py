@@ -1,12 +1,21 @@
 """What is offered is the model that was measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from overparam.auditing.charges import Charges
-from overparam.auditing.comparison import crossed
+from overparam.auditing.comparison import crossed, unpaired
 from overparam.auditing.text_model import window_losses
-from overparam.auditing.text_offers import counting, more_counting, more_text, over_ensemble
+from overparam.auditing.text_offers import (
+    Offer,
+    counting,
+    gain,
+    more_counting,
+    more_text,
+    over_ensemble,
+)
 from overparam.auditing.text_plan import CONTEXT, TextPlan
 from overparam.auditing.text_trials import Trials
 from overparam.evidence.cells import settings
@@ -75,3 +84,14 @@ def test_intervals_of_nets_against_an_ensemble_cover_the_truth():
         ).interval()
         covered += low < 0.1 < high
     assert 930 <= covered <= 990
+
+
+def test_of_a_net_with_fewer_seeds_all_seeds_of_the_baseline_count(trials):
+    rng = np.random.default_rng(0)
+    base, offer = (
+        Offer(name, name, rng.normal(2.5, 0.1, (seeds, 10)), lambda: None, 1.0)
+        for name, seeds in (("usual-recipe", 4), ("more-text", 2))
+    )
+    assert gain(trials, base, offer) == unpaired(base.losses, offer.losses)
+    even = replace(offer, losses=base.losses + 0.1)
+    assert gain(trials, base, even) == crossed(base.losses - even.losses)

@@ -58,7 +58,8 @@ METHODS = (
     "are compared and one is recommended, the last third scores that one and the best baseline "
     "once.",
     "Intervals are 95 % t intervals over seeds and windows together, as if windows were "
-    "independent; those of an ensemble leave out one member after the other; those of treatments "
+    "independent; those of an ensemble leave out one member after the other; where models have "
+    "fewer seeds than the baseline, seeds are not paired and have one spread; those of treatments "
     "are corrected for their number by Holm's method; that of the scaling law resamples seeds. "
     "Students of one ensemble share its luck, which their interval does not count. Test intervals "
     "are of one fitted model and count windows only.",

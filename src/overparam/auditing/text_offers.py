@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.comparison import Difference, crossed, unpaired
 from overparam.auditing.text_cells import together
 from overparam.auditing.text_model import Fitted
 from overparam.auditing.text_plan import RATE, SHARE, USUAL
@@ -132,12 +132,17 @@ def more_text(trials: Trials) -> Offer | None:
 
 
 def gain(trials: Trials, base: Offer, offer: Offer) -> Difference:
-    """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one."""
+    """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one.
+
+    Of a model with fewer seeds, all seeds of the baseline count.
+    """
     if offer.name == "ensemble":
         return crossed(ensemble_gains(base.losses, trials.of_subsets(trials.tuned)))
     if len(offer.losses) == 1:  # counts have no seeds
         return crossed(base.losses - offer.losses)
-    return crossed(base.losses[: len(offer.losses)] - offer.losses)
+    if len(offer.losses) < len(base.losses):
+        return unpaired(base.losses, offer.losses)
+    return crossed(base.losses - offer.losses)
 
 
 def by_size(losses: np.ndarray) -> dict[int, float]:
