@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import ttest_1samp, ttest_ind
 
 from overparam.auditing.comparison import (
     Difference,
@@ -10,6 +10,7 @@ from overparam.auditing.comparison import (
     holm_levels,
     over_splits,
     repeated,
+    unpaired,
 )
 
 
@@ -46,6 +47,27 @@ def test_rows_alike_leave_the_t_interval_over_seeds():
     difference = crossed(np.repeat(per_seed[:, None], 50, axis=1))
     peer = ttest_1samp(per_seed, 0.0).confidence_interval()
     assert difference.interval() == pytest.approx(tuple(peer), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed_sd", [0.05, 0.005, 0.0])
+def test_two_seeds_against_four_cover_the_truth_as_often_as_they_say(seed_sd):
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(1000):
+        rows = 0.15 * rng.standard_normal(60)  # the same for both
+        first = sample(rng, 4, 60, seed_sd, 0.05, 0.03) + rows
+        second = sample(rng, 2, 60, seed_sd, 0.0, 0.03) + rows
+        low, high = unpaired(first, second).interval()
+        inside += low <= 0 <= high
+    assert 0.93 <= inside / 1000 <= 0.985
+
+
+def test_rows_alike_leave_the_t_interval_of_two_samples():
+    first, second = np.array([0.1, 0.3, 0.2, 0.4]), np.array([0.0, 0.1])
+    difference = unpaired(np.tile(first[:, None], 50), np.tile(second[:, None], 50))
+    peer = ttest_ind(first, second)
+    assert difference.p_value == pytest.approx(peer.pvalue)
+    assert difference.interval() == pytest.approx(tuple(peer.confidence_interval()))
 
 
 def test_no_difference_at_all_has_no_width():

@@ -90,8 +90,6 @@ def test_what_is_lost_or_edited_is_written_again(copied, done, part, change):
     folder, source = copied
     path = folder / part
     path.unlink() if change == "lost" else path.write_text("mine")
-    if part == "report.html":  # its mark says that the page was made
-        (folder / ".cells" / "page").unlink()
     result, said = again(folder, source)
     assert len(said) == 1
     assert path.read_bytes() == (done[0] / part).read_bytes()
@@ -118,7 +116,9 @@ def test_a_damaged_memory_is_none(copied):
     question = json.loads((folder / KEPT).read_text())["question"]
     assert recalled(folder, question, None) is not None
     assert recalled(folder, "another", None) is None
-    for text in ("", "{}", '{"question": '):
+    kept = json.loads((folder / KEPT).read_text())
+    short = json.dumps({"question": kept["question"], "files": kept["files"]})
+    for text in ("", "{}", '{"question": ', "[]", "null", short):
         (folder / KEPT).write_text(text)
         assert recalled(folder, question, None) is None
     assert recalled(folder / "nowhere", question, None) is None
@@ -187,5 +187,9 @@ def test_the_question_is_the_data_the_options_and_the_code(tmp_path, monkeypatch
         path.write_text(before + "\n")
         assert question_of(options, dataset) != question
         path.write_text(before)
+    half = tmp_path / "overparam" / "__pycache__" / "version.cpython-312.pyc.14063"
+    half.parent.mkdir(exist_ok=True)
+    half.write_text("another process writes this")
+    assert question_of(options, dataset) == question
     monkeypatch.setattr(finished, "versions", lambda: {"torch": "0"})
     assert question_of(options, dataset) != question

@@ -57,6 +57,10 @@ def test_dropped_classes_and_separate_test_rows(tmp_path):
     assert other["row"].to_list() == list(range(20))
     assert other["split"].to_list() == ["test", "test", "test", "dropped"] * 5
     assert other["label"].to_list() == ["a", "b", "a", None] * 5
+    own = load(*blobs(60, 2, distance=3.0))
+    write_rows(tmp_path, own, own.split(0), None)  # as after --fresh, without a test set
+    assert not (tmp_path / "rows-test.csv").exists()
+    assert len(pl.read_csv(tmp_path / "rows.csv")) == 60
 
 
 def test_rows_that_time_leaves_out_are_unused():

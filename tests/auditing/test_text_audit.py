@@ -5,10 +5,14 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from tests.auditing.planted_text import planted
 
 import overparam
+from overparam.auditing import registry
 from overparam.auditing.comparison import crossed
+from overparam.auditing.context import StageFailed
 from overparam.auditing.finished import KEPT
+from overparam.auditing.text_audit import TextRun
 from overparam.auditing.text_offers import ensemble_gains
 from overparam.auditing.text_plan import CONTEXT
 from overparam.cli import run
@@ -154,3 +158,20 @@ def test_what_a_text_does_not_have_is_refused(book, capsys):
     told = capsys.readouterr().err
     assert "source must be gcide, python-topics or a text file" in told
     assert "Traceback" not in told
+
+
+def test_nets_of_more_text_that_failed_are_not_trained_once_more(tmp_path, monkeypatch):
+    registry.load_all()
+    trials = planted(lambda d, decay, passes: 2.5, whole=50_000)
+    tried = []
+
+    def no_room(*how):
+        tried.append(how)
+        raise StageFailed("more of the text: no room")
+
+    monkeypatch.setattr(trials, "_longer", no_room)
+    audit = TextRun(trials, "".join(map(chr, range(65, 95))), tmp_path, print)
+    entry = audit._finding(registry.TEXT_FINDINGS["OL005"])
+    assert entry["outcome"] == "not_run"
+    assert [offer.name for offer in audit._read_further()] == ["more-text-counted"]
+    assert len(tried) == len(audit.failed) == 1

@@ -15,6 +15,7 @@ from overparam.auditing.text_plan import (
     followed,
     make_text_plan,
     parameters,
+    recorded_plan,
 )
 from overparam.evidence.errors import UserError
 from overparam.nets.tiny_gpt import TinyGPT
@@ -82,6 +83,9 @@ def test_a_folder_keeps_its_plan_and_refuses_another(tmp_path):
     plan = planned()
     assert followed(plan, tmp_path, fresh=False) == plan
     assert followed(replace(plan, jobs=7), tmp_path, fresh=False) == plan
+    renamed = replace(plan, source="b.txt", jobs=7)
+    assert followed(renamed, tmp_path, fresh=False) == replace(plan, source="b.txt")
+    assert recorded_plan(tmp_path).source == "b.txt"
     with pytest.raises(UserError, match=r"out must not hold an audit of seed 0"):
         followed(planned(seed=3), tmp_path, fresh=False)
     with pytest.raises(UserError, match="out must not hold an audit of other data"):

@@ -113,6 +113,15 @@ def test_machines_that_are_slower_than_planned_read_less():
     assert slow.longer.tokens * slow.longer.passes < 0.5 * fast.tokens * fast.passes
 
 
+def test_counts_of_more_text_are_of_more_text(monkeypatch):
+    monkeypatch.setattr("overparam.auditing.text_trials.MOST_COUNTED", 8000)
+    trials = planted(bowl, whole=50_000)  # of which nets read 4096
+    assert trials.unread
+    assert trials.counted_longer is None
+    monkeypatch.setattr("overparam.auditing.text_trials.MOST_COUNTED", 8192)
+    assert planted(bowl, whole=50_000).counted_longer[0] == 8192
+
+
 def test_without_time_the_rest_stays_unread():
     trials = planted(bowl, whole=1_000_000, budget=100.0)
     trials.spent = trials.plan.working - 0.1

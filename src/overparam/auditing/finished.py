@@ -50,13 +50,14 @@ def recalled(folder: Path, question: str, say: Callable[[str], None] | None) -> 
         known = json.loads((folder / KEPT).read_text("utf-8"))
         if known["question"] != question or known["files"] != dict(_digests(folder)):
             return None
+        opening, figures = known["opening"], known["figures"]
         report = json.loads((folder / "report.json").read_text("utf-8"))
-    except (OSError, ValueError, KeyError):  # none, or not ours
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not ours
         return None
     if say is not None:
-        say(known["opening"])
+        say(opening)
         say("finished before, and nothing has changed: the same report (--fresh starts over)")
-    return Audit(report, folder, known["figures"], [])
+    return Audit(report, folder, figures, [])
 
 
 def remember(audit: Audit, question: str, opening: str) -> None:
@@ -102,5 +103,5 @@ def _code() -> dict[str, str]:
     return {
         path.relative_to(PACKAGE).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(PACKAGE.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.parent.name != "__pycache__"  # files there come and go
     }

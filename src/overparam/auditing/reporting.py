@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,16 +19,22 @@ def write_report(
 ) -> None:
     """Check the document against its contract, and write it and its page.
 
-    The page is made of the document and the figures: the same ones again need no new page.
+    The page is made of the document and the figures: the same ones again need no new page, unless
+    what lies there was edited.
     """
     validate(document)
     content, page = folder / "report.json", folder / "report.html"
     text = json.dumps(document, indent=1) + "\n"
     made_of = fingerprint([text, dict(figures)])
     mark = folder / ".cells" / "page"
-    if not (page.exists() and mark.exists() and mark.read_text("utf-8") == made_of):
+    if not (page.exists() and mark.exists() and mark.read_text("utf-8") == _mark(made_of, page)):
         write_whole(page, audit_html(document, figures))
         mark.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(mark, made_of)
+        write_whole(mark, _mark(made_of, page))
     if not (content.exists() and content.read_text("utf-8") == text):
         write_whole(content, text)
+
+
+def _mark(made_of: str, page: Path) -> str:
+    """What a page was made of, and what it is."""
+    return f"{made_of} {hashlib.sha256(page.read_bytes()).hexdigest()}"

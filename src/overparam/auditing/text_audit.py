@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,8 @@ METHODS = (
     "are compared and one is recommended, the last third scores that one and the best baseline "
     "once.",
     "Intervals are 95 % t intervals over seeds and windows together, as if windows were "
-    "independent; those of an ensemble leave out one member after the other; those of treatments "
+    "independent; those of an ensemble leave out one member after the other; where models have "
+    "fewer seeds than the baseline, seeds are not paired and have one spread; those of treatments "
     "are corrected for their number by Holm's method; that of the scaling law resamples seeds. "
     "Students of one ensemble share its luck, which their interval does not count. Test intervals "
     "are of one fitted model and count windows only.",
@@ -192,9 +192,9 @@ class TextRun:
         return offers if found is None else [*offers, found]
 
     def _read_further(self) -> list[Offer]:
-        """More of the text; a failure of its nets is told by their finding."""
+        """More of the text; nets that failed for their finding are not trained once more."""
         offers = [more_counting(self.trials)]
-        with suppress(StageFailed):
+        if not any(text.startswith("unread-text:") for text in self.failed):
             offers.append(more_text(self.trials))
         return [offer for offer in offers if offer is not None]
 

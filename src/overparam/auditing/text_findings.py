@@ -9,6 +9,7 @@ from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
 from overparam.auditing.comparison import crossed
 from overparam.auditing.reading import statistic
 from overparam.auditing.registry import text_finding
+from overparam.auditing.text_offers import over_ensemble
 from overparam.auditing.text_pictures import (
     decay_picture,
     law_picture,
@@ -291,8 +292,8 @@ def unread_text(trials: Trials) -> Answer:
 
     How: what is left of the budget trains two nets of the same size by the usual recipe on as much
     of the text as it reads at least four times. The statistic is the held-out loss of the ensemble
-    of tuned nets, which read less, minus theirs. It is asked only where the plan left half of the
-    text or more unread.
+    of tuned nets, which read less, minus theirs; its interval counts the seeds of both, and
+    windows. It is asked only where the plan left half of the text or more unread.
 
     Why: tuning, averaging and distilling are what to do when there is no more text. Where there is,
     they compete with reading it.
@@ -309,9 +310,10 @@ def unread_text(trials: Trials) -> Answer:
             "needs nets of twice the text, for which too little of the budget is left; a larger "
             "--budget runs it."
         )
-    best = trials.of_subsets(trials.tuned)[-1]
+    losses = trials.of_subsets(trials.tuned)
+    best = losses[-1]
     found = trials.judged(longer.models)
-    gain = crossed(best - found)
+    gain = over_ensemble(found, losses)
     times = longer.tokens / trials.plan.train
     rows = [
         {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overparam.auditing.comparison import Difference, crossed
+from overparam.auditing.comparison import Difference, crossed, unpaired
 from overparam.auditing.text_cells import together
 from overparam.auditing.text_model import Fitted
 from overparam.auditing.text_plan import RATE, SHARE, USUAL
@@ -100,7 +100,7 @@ def student(trials: Trials) -> Offer | None:
 
 
 def more_counting(trials: Trials) -> Offer | None:
-    """The best counts of more of the text; None where all of it is read."""
+    """The best counts of more of the text; None where the nets read most of it."""
     if trials.counted_longer is None:
         return None
     tokens, order, model = trials.counted_longer
@@ -132,12 +132,17 @@ def more_text(trials: Trials) -> Offer | None:
 
 
 def gain(trials: Trials, base: Offer, offer: Offer) -> Difference:
-    """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one."""
+    """Gain over the baseline, seed by seed; of the ensemble, leaving out one by one.
+
+    Of a model with fewer seeds, all seeds of the baseline count.
+    """
     if offer.name == "ensemble":
         return crossed(ensemble_gains(base.losses, trials.of_subsets(trials.tuned)))
     if len(offer.losses) == 1:  # counts have no seeds
         return crossed(base.losses - offer.losses)
-    return crossed(base.losses[: len(offer.losses)] - offer.losses)
+    if len(offer.losses) < len(base.losses):
+        return unpaired(base.losses, offer.losses)
+    return crossed(base.losses - offer.losses)
 
 
 def by_size(losses: np.ndarray) -> dict[int, float]:
@@ -171,6 +176,29 @@ def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
         ]
     )
     return gain - (count - 1) * (without - without.mean(axis=0))
+
+
+def over_ensemble(found: np.ndarray, losses: np.ndarray) -> Difference:
+    """How much lower the loss of S nets is than that of an ensemble of M others.
+
+    The luck of both counts, and that of windows; the ensemble's by leaving out one member after the
+    other.
+
+    Parameters
+    ----------
+    found : ndarray (S, w)
+    losses : ndarray (2^M - 1, w)
+        Of all subsets, see `text_cells.subsets`.
+    """
+    everyone = len(losses)
+    count = everyone.bit_length()
+    nets = crossed(losses[-1] - found)
+    without = [losses[(everyone & ~(1 << i)) - 1].mean() for i in range(count)]
+    members = float((count - 1) * np.var(without))
+    variance = nets.error**2 + members
+    spread = nets.error**4 / nets.freedom + members**2 / (count - 1)
+    freedom = variance**2 / spread if spread else nets.freedom
+    return Difference(nets.value, float(np.sqrt(variance)), freedom)
 
 
 def _amount(trials: Trials, tokens: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,8 @@ def recorded_plan(folder: Path) -> TextPlan | None:
 def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
     """The plan in the folder where it asks for the same, else `plan`, which is written there.
 
+    The same text may have another name by now: it is called by the new one.
+
     Raises
     ------
     UserError
@@ -241,9 +243,7 @@ def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
     """
     found = None if fresh else recorded_plan(folder)
     if found is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "plan.json", json.dumps(plan.to_json(), indent=1) + "\n")
-        return plan
+        return _written(plan, folder)
     for name in ("fingerprint", "vocabulary", "budget", "seed"):
         if getattr(found, name) != getattr(plan, name):
             shown = "" if name == "fingerprint" else f" {getattr(found, name)!r}"
@@ -252,4 +252,12 @@ def followed(plan: TextPlan, folder: Path, fresh: bool) -> TextPlan:
                 f"out must not hold an audit of {what}; {str(folder)!r} does. Choose another "
                 "--out, or --fresh to start over."
             )
+    if found.source != plan.source:
+        return _written(replace(found, source=plan.source), folder)
     return found
+
+
+def _written(plan: TextPlan, folder: Path) -> TextPlan:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "plan.json", json.dumps(plan.to_json(), indent=1) + "\n")
+    return plan

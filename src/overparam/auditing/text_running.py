@@ -73,7 +73,8 @@ def audit_text(
     if fresh:
         for part in (".cells", "model"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        (folder / "rows.csv").unlink(missing_ok=True)
+        for name in ("rows.csv", "rows-test.csv"):  # of a table
+            (folder / name).unlink(missing_ok=True)
     plan = followed(plan, folder, fresh)
     told = alphabet if isinstance(alphabet, str) else alphabet.to_json()
     question = question_of(plan.to_json(), told)

@@ -129,10 +129,13 @@ class Trials:
 
     @cached_property
     def counted_longer(self) -> tuple[int, int, NGrams] | None:
-        """Tokens counted, order and model of the best counts of the text; None if all is read."""
-        if not self.unread:
-            return None
+        """Tokens counted, order and model of the best counts of the text.
+
+        None where the nets read most of what can be counted.
+        """
         tokens = min(len(self.text), MOST_COUNTED)
+        if tokens < MORE * self.plan.train:
+            return None
         models = self._counts(np.array(self.text[:tokens]))
         order = self._best_order(models)
         return tokens, order, models[order]
