@@ -36,7 +36,7 @@ def trials():
 def test_the_net_of_more_text_is_the_one_that_was_measured(trials, tmp_path):
     with settings(store=tmp_path, backend="sequential", jobs=1, progress=False):
         offer = more_text(trials)
-    assert offer.title == "usual recipe on all 6,000 characters, 16 passes"
+    assert offer.title == "usual recipe on 6,000 characters, 16 passes"
     assert offer.note.startswith("2.93 times the text")
     again = window_losses(offer.build(), trials.judging, CONTEXT)
     assert again == pytest.approx(offer.losses[0], abs=1e-5)
@@ -47,7 +47,7 @@ def test_the_net_of_more_text_is_the_one_that_was_measured(trials, tmp_path):
 
 def test_counts_of_more_text_are_the_best_order_of_all_of_it(trials):
     offer = more_counting(trials)
-    assert offer.title == "counts of all 6,000 characters"
+    assert offer.title == "counts of 6,000 characters"
     losses = window_losses(offer.build(), trials.judging, CONTEXT)
     assert losses == pytest.approx(offer.losses[0])
     # A step of the walk is one of three: no model knows more than the last token.

@@ -107,7 +107,7 @@ def more_counting(trials: Trials) -> Offer | None:
     losses = -model.log_probabilities(trials.windows(trials.judging)).mean(axis=-1)
     return Offer(
         "more-text-counted",
-        f"counts of {_amount(trials, tokens)}",
+        f"counts of {tokens:,} {trials.plan.unit}s",
         losses[None],
         _given(model),
         0.0,
@@ -123,7 +123,7 @@ def more_text(trials: Trials) -> Offer | None:
     plan = trials.plan
     return Offer(
         "more-text",
-        f"usual recipe on {_amount(trials, found.tokens)}, {found.passes} passes",
+        f"usual recipe on {found.tokens:,} {plan.unit}s, {found.passes} passes",
         trials.judged(found.models),
         lambda: together(trials.nets(found.models[:1]), np.array(trials.text[: found.tokens])),
         plan.run_seconds(plan.d, found.passes * found.tokens / plan.train),
@@ -199,11 +199,6 @@ def over_ensemble(found: np.ndarray, losses: np.ndarray) -> Difference:
     spread = nets.error**4 / nets.freedom + members**2 / (count - 1)
     freedom = variance**2 / spread if spread else nets.freedom
     return Difference(nets.value, float(np.sqrt(variance)), freedom)
-
-
-def _amount(trials: Trials, tokens: int) -> str:
-    every = "all " if tokens == len(trials.text) else ""
-    return f"{every}{tokens:,} {trials.plan.unit}s"
 
 
 def _given(model: Fitted) -> Callable[[], Fitted]:
