@@ -13,7 +13,8 @@ NOISE = np.random.default_rng(5).normal(0, 0.05, WINDOWS)  # of windows: the sam
 def planted(loss, *, budget=1e6, text=None, spread=0.01, seed=0, whole=None, longer=1.0):
     """`loss(d, decay, passes)` in nats a token; students have that of a decay of 0.
 
-    `whole` tokens, of which the first are `text`; nets that read more have the loss `longer`.
+    `whole` tokens, of which the first are `text`; nets that read more have the loss `longer`, a
+    number or a function of the passes.
     """
     train = np.random.default_rng(0).integers(0, 30, 4096) if text is None else text
     plan = TextPlan(
@@ -34,7 +35,8 @@ def planted(loss, *, budget=1e6, text=None, spread=0.01, seed=0, whole=None, lon
                 level = loss(at["d"], decay, at["passes"]) + rng.normal(0, spread)
                 if len(at["train"]) > len(train):
                     self.read.append((len(at["train"]), at["passes"]))
-                    level = longer + rng.normal(0, spread)
+                    after = longer(at["passes"]) if callable(longer) else longer
+                    level = after + rng.normal(0, spread)
                 noise = np.tile(NOISE, 2)  # of the choosing and of the judging windows
                 found.append({"losses": level + noise, "weights": np.zeros(3)})
             return found

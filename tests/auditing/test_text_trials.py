@@ -88,10 +88,24 @@ def test_a_text_that_is_read_leaves_nothing_to_read():
     assert trials.read == []
 
 
-def test_time_that_is_left_reads_the_whole_text_but_not_ever_more_often():
-    longer = planted(bowl, whole=50_000).longer
-    assert (longer.tokens, longer.passes) == (50_000, 16)
-    assert len(longer.models) == 2
+def falling(passes):
+    """A loss that falls with every pass."""
+    return 2 - 0.1 * np.log2(passes)
+
+
+def test_time_that_is_left_reads_the_whole_text_as_often_as_is_good():
+    trials = planted(bowl, whole=50_000, longer=lambda passes: abs(np.log2(passes / 32)))
+    assert (trials.longer.tokens, trials.longer.passes) == (50_000, 32)
+    assert [passes for _, passes in trials.read] == [16, 16, 32, 32, 64, 64]  # two seeds each
+    assert len(trials.longer.models) == 2
+    assert planted(bowl, whole=50_000, longer=falling).longer.passes == 64  # and no more often
+
+
+def test_more_passes_must_fit_too():
+    trials = planted(bowl, whole=50_000, longer=falling)
+    one = trials.plan.run_seconds(64, 1) * 50_000 / trials.plan.train
+    trials.plan = replace(trials.plan, budget=20 + 30 * one)
+    assert trials.longer.passes == 16
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

@@ -291,9 +291,10 @@ def unread_text(trials: Trials) -> Answer:
     """Whether the usual recipe on more of the text beats the best training of what was read.
 
     How: what is left of the budget trains two nets of the same size by the usual recipe on as much
-    of the text as it reads at least four times. The statistic is the held-out loss of the ensemble
-    of tuned nets, which read less, minus theirs; its interval counts the seeds of both, and
-    windows. It is asked only where the plan left half of the text or more unread.
+    of the text as it reads at least four times; up to 16 times, then twice as often for as long as
+    that is better, by windows of their own, and fits. The statistic is the held-out loss of the
+    ensemble of tuned nets, which read less, minus theirs; its interval counts the seeds of both,
+    and windows. It is asked only where the plan left half of the text or more unread.
 
     Why: tuning, averaging and distilling are what to do when there is no more text. Where there is,
     they compete with reading it.

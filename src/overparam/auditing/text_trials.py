@@ -256,19 +256,36 @@ class Trials:
     def longer(self) -> Longer | None:
         """Nets of the usual recipe on as much of the text as the rest of the budget reads.
 
-        At least `FEWEST_PASSES` times, at most as often as the search's second step: repeating a
-        long text hurts later. None where twice the text does not fit.
+        At least `FEWEST_PASSES` times, at most 16 times at first; then twice as often while that is
+        better by the choosing windows and fits. None where twice the text does not fit.
         """
-        left = PACED * (self.plan.working - self.spent)
-        pace = self.trained / self.expected if self.expected else 1.0
-        one = left / pace / self._rounds(1.0, SEARCH_SEEDS)
+        found = None
         for tokens in lengths_down(len(self.text), self.plan.train):
-            passes = int(one / self.plan.run_seconds(self.plan.d, 1) * self.plan.train / tokens)
+            fit = int(self._left_for_longer / self._longer_seconds(tokens, 1))
             if tokens < MORE * self.plan.train:
                 break
-            if passes >= FEWEST_PASSES:
-                return self._longer(tokens, min(passes, PASSES[1]))
-        return None
+            if fit >= FEWEST_PASSES:
+                found = self._longer(tokens, min(fit, PASSES[1]))
+                break
+        while found is not None and 2 * found.passes <= PASSES[-1]:
+            tokens, twice = found.tokens, 2 * found.passes
+            if self._longer_seconds(tokens, twice) > self._left_for_longer:
+                break
+            more = self._longer(tokens, twice)
+            if self.chosen_by(more.models).mean() >= self.chosen_by(found.models).mean():
+                break
+            found = more
+        return found
+
+    @property
+    def _left_for_longer(self) -> float:
+        return PACED * (self.plan.working - self.spent)
+
+    def _longer_seconds(self, tokens: int, passes: int) -> float:
+        """Wall-clock seconds to expect, at the pace of what was trained so far."""
+        pace = self.trained / self.expected if self.expected else 1.0
+        one = self.plan.run_seconds(self.plan.d, passes) * tokens / self.plan.train
+        return pace * self._rounds(one, SEARCH_SEEDS)
 
     def _longer(self, tokens: int, passes: int) -> Longer:
         arguments = [
