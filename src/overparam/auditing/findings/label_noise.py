@@ -83,10 +83,13 @@ def label_noise(context: Context) -> Answer:
     weak = context.recipe.rows < ENOUGH * len(rows)
     if estimate.low > SHARE and weak:
         headline = (
-            f"Up to about {share:.1f} % of the labels look wrong to {learners}; with more rows "
-            "fewer would."
+            f"Up to about {share:.1f} % of the labels look wrong to {learners}; {count:,} rows are "
+            "suspected."
         )
-        action = "Look at the least label_quality in rows.csv; a larger --budget tells more."
+        action = (
+            "Check the suspected rows in rows.csv, least label_quality first: some may be hard, "
+            "not wrong, and a larger --budget tells them apart."
+        )
     elif estimate.low > SHARE:
         headline = (
             f"About {share:.1f} % of the labels look wrong; {count:,} training rows are suspected."
