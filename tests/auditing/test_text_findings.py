@@ -19,7 +19,7 @@ def test_a_text_that_is_over_read_is_an_issue():
     trials = planted(lambda d, decay, passes: 2.5 + 0.2 * np.log2(passes / 8))
     answer = over_reading(trials)
     assert answer.resolved_outcome == "issue"
-    assert "read up after 8 passes: loss " in answer.headline
+    assert "more than 8 passes over the text hurt: loss " in answer.headline
     assert answer.evidence.statistic.value == pytest.approx(0.4, abs=0.03)
 
 

@@ -65,7 +65,7 @@ def over_reading(trials: Trials) -> Answer:
     means = {p: float(curve[p].mean()) for p in passes}
     if evidence.verdict is Verdict.HOLDS:
         headline = (
-            f"Under the usual recipe the text is read up after {best} passes: loss "
+            f"Under the usual recipe more than {best} passes over the text hurt: loss "
             f"{means[best]:.3f} there, {means[longest]:.3f} after {longest}."
         )
         action = f"Stop at {best} passes, or raise the weight decay."
