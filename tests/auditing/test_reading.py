@@ -64,3 +64,13 @@ def test_a_charts_row_has_the_metric_itself_between_its_ends(make_context):
     row = score_with_interval(context, scores)
     value, low, high = mean_with_interval(scores)
     assert row == {"score": -value, "low": -high, "high": -low}
+
+
+def test_a_charts_ends_stay_where_the_metric_can_be(make_context):
+    context = make_context(*blobs(90, 3, distance=2.0))
+    scores = np.array([[1.0] * 30 + [0.0] * 10, [1.0] * 12 + [0.0] * 28])  # two seeds far apart
+    _, low, high = mean_with_interval(scores)
+    assert low < 0
+    assert high > 1
+    row = score_with_interval(context, scores)
+    assert (row["low"], row["high"]) == (0.0, 1.0)

@@ -82,6 +82,7 @@ class Metric:
     task: str
     greater_is_better: bool
     rows: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    range: tuple[float, float]  # least and greatest value that it can have
 
     @property
     def sign(self) -> int:
@@ -97,17 +98,23 @@ class Metric:
         return self.sign * self.rows(y, p)
 
 
+_SHARE, _LOSS = (0.0, 1.0), (0.0, np.inf)
 METRICS = {
     m.name: m
     for m in (
-        Metric("accuracy", "accuracy", "classification", True, _accuracy),
+        Metric("accuracy", "accuracy", "classification", True, _accuracy, _SHARE),
         Metric(
-            "balanced_accuracy", "balanced accuracy", "classification", True, _balanced_accuracy
+            "balanced_accuracy",
+            "balanced accuracy",
+            "classification",
+            True,
+            _balanced_accuracy,
+            _SHARE,
         ),
-        Metric("log_loss", "log loss", "classification", False, _log_loss),
-        Metric("auc", "area under the curve", "classification", True, _auc),
-        Metric("r2", "R²", "regression", True, _r2),
-        Metric("rmse", "RMSE", "regression", False, _rmse),
+        Metric("log_loss", "log loss", "classification", False, _log_loss, _LOSS),
+        Metric("auc", "area under the curve", "classification", True, _auc, _SHARE),
+        Metric("r2", "R²", "regression", True, _r2, (-np.inf, 1.0)),
+        Metric("rmse", "RMSE", "regression", False, _rmse, _LOSS),
     )
 }
 _DEFAULT = {"classification": "accuracy", "regression": "r2"}

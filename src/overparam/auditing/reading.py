@@ -68,9 +68,13 @@ def mean_with_interval(scores: np.ndarray) -> tuple[float, float, float]:
 
 
 def score_with_interval(context: Context, scores: np.ndarray) -> dict[str, float]:
-    """The metric itself, `score`, and its ends `low` and `high`, of gains (S, n): a chart's row."""
+    """The metric itself, `score`, and its ends `low` and `high`, of gains (S, n): a chart's row.
+
+    Ends are cut off at what the metric can be: two seeds alone have intervals far beyond.
+    """
     value, *ends = (context.metric.sign * v for v in mean_with_interval(scores))
-    return {"score": value, "low": min(ends), "high": max(ends)}
+    least, greatest = context.metric.range
+    return {"score": value, "low": max(min(ends), least), "high": min(max(ends), greatest)}
 
 
 def points(context: Context, value: float) -> str:

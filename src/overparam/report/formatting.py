@@ -83,13 +83,17 @@ def gain_span(interval: Sequence[Any] | None, metric: str | None) -> str:
     return f"{low} to {high}"
 
 
-def statistic(value: Any, unit: str | None = None) -> str:
-    """A finding's statistic: `unit` is "percent", "points" (of a share), or a word put behind."""
+def statistic(value: Any, unit: str | None = None, interval: Sequence[Any] | None = None) -> str:
+    """A finding's statistic: `unit` is "percent", "points" (of a share), or a word put behind.
+
+    Other numbers have as many decimals as give the width of their interval two digits.
+    """
     if unit == "percent":
         return percent(value)
     if unit == "points":
         return gain(value, "accuracy")
-    text = number(value)
+    decimals = _decimals(interval)
+    text = number(value) if decimals is None or not _known(value) else _fixed(value, decimals)
     return f"{text} {unit}" if unit and text != _NONE else text
 
 
@@ -97,7 +101,7 @@ def statistic_span(interval: Sequence[Any] | None, unit: str | None = None) -> s
     """The interval of a finding's statistic; empty where there is none."""
     if not interval or not all(_known(end) for end in interval):
         return ""
-    low, high = (statistic(end, unit) for end in interval)
+    low, high = (statistic(end, unit, interval) for end in interval)
     for shared in (" %", " points", f" {unit}"):
         low = low.removesuffix(shared)
     return f"{low} to {high}"
@@ -117,6 +121,17 @@ def duration(seconds: Any) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s".removesuffix(" 0 s")
     return f"{whole // 3600} h {whole % 3600 // 60} min".removesuffix(" 0 min")
+
+
+def _decimals(interval: Sequence[Any] | None) -> int | None:
+    if not interval or not all(_known(end) for end in interval) or interval[0] == interval[1]:
+        return None
+    return max(1 - math.floor(math.log10(abs(interval[1] - interval[0]))), 0)
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}".replace("-", "−")
+    return text if text.strip("−0.,") else text.removeprefix("−")
 
 
 def _known(value: Any) -> bool:
