@@ -55,6 +55,7 @@ def test_the_statistic_carries_the_interval_of_the_difference(make_context):
 def test_shares_are_told_in_points(make_context):
     X, y = blobs(100, 3, distance=2.0)
     assert points(make_context(X, y), 0.0123) == "1.2 points of accuracy"
+    assert points(make_context(X, y), -0.0001) == "0.0 points of accuracy"
     assert points(make_context(X, X[:, 0].astype(float)), 0.0123) == "0.0123 in R²"
 
 

@@ -80,5 +80,6 @@ def score_with_interval(context: Context, scores: np.ndarray) -> dict[str, float
 def points(context: Context, value: float) -> str:
     """A difference of the metric in words: percentage points for shares, else plain."""
     if context.metric.name in ("accuracy", "balanced_accuracy", "auc"):
-        return f"{100 * value:.1f} points of {context.metric.title}"
+        rounded = round(100 * value, 1) + 0.0  # no -0.0
+        return f"{rounded:.1f} points of {context.metric.title}"
     return f"{value:.3g} in {context.metric.title}"

@@ -70,7 +70,7 @@ CONFIG: dict[str, Any] = {
     "font": FONT,
     "lineBreak": "\n",
     "view": {"stroke": None},
-    "padding": 4,
+    "padding": {"left": 4, "top": 4, "bottom": 4, "right": 20},  # half of a last tick's label
     "title": {
         "anchor": "start",
         "fontSize": 15,
