@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,13 +15,13 @@ from overparam.auditing.finished import remember
 from overparam.auditing.metric import Metric, choose_metric
 from overparam.auditing.options import Options
 from overparam.auditing.outcome import Audit
+from overparam.auditing.output_folder import another_kind, empty, refuse_file
 from overparam.auditing.plan import check_same, read_plan, write_plan
 from overparam.auditing.planning import make_plan
 from overparam.auditing.recipes import ModuleFactory, check_reachable, import_factory
 from overparam.auditing.stages import Run
 from overparam.data.dataset import Dataset
 from overparam.evidence.cells import settings
-from overparam.evidence.errors import UserError
 
 
 def follow(
@@ -78,20 +77,15 @@ def _prepare(
     say: Callable[[str], None] | None,
 ) -> Run:
     """Follow the plan in the folder, or make one."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    refuse_file(folder)
     path = folder / "plan.json"
     if fresh:
-        for part in (".cells", "model"):
-            shutil.rmtree(folder / part, ignore_errors=True)
+        empty(folder)
         path.unlink(missing_ok=True)
     plan = read_plan(path)
     if plan is None:
         if path.exists():
-            raise UserError(
-                f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
-                "Choose another --out, or --fresh to start over."
-            )
+            raise another_kind(folder)
         plan = make_plan(dataset, options, metric=metric.name, jobs=jobs, own=own)
         folder.mkdir(parents=True, exist_ok=True)
         write_plan(plan, path)

@@ -13,6 +13,7 @@ from overparam.auditing.budget import parse_duration
 from overparam.auditing.finished import question_of, recalled
 from overparam.auditing.options import Options, checked_jobs, checked_seed
 from overparam.auditing.outcome import Audit
+from overparam.auditing.output_folder import output_folder
 from overparam.auditing.text_running import audit_text
 from overparam.data.loading import load
 from overparam.evidence.errors import UserError
@@ -160,7 +161,7 @@ def audit(
         seed=checked_seed(seed),
         refit=refit,
     )
-    folder = Path(out) if out is not None else Path(f"overparam-{dataset.name}")
+    folder = output_folder(out, dataset.name)
     processes = checked_jobs(jobs)
     # The code of a model of the user's own may have changed: its cells know.
     question = question_of(options, dataset) if model is None else None

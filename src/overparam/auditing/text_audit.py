@@ -194,7 +194,7 @@ class TextRun:
     def _read_further(self) -> list[Offer]:
         """More of the text; nets that failed for their finding are not trained once more."""
         offers = [more_counting(self.trials)]
-        if not any(text.startswith("unread-text:") for text in self.failed):
+        if not any(part["id"] == "unread-text" for part in self.not_run):
             offers.append(more_text(self.trials))
         return [offer for offer in offers if offer is not None]
 

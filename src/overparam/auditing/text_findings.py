@@ -9,7 +9,7 @@ from overparam.auditing.answers import Answer, NotAffordable, NotApplicable
 from overparam.auditing.comparison import crossed
 from overparam.auditing.reading import statistic
 from overparam.auditing.registry import text_finding
-from overparam.auditing.text_offers import over_ensemble
+from overparam.auditing.text_offers import over_ensemble, runs
 from overparam.auditing.text_pictures import (
     decay_picture,
     law_picture,
@@ -169,11 +169,10 @@ def below_counting(trials: Trials) -> Answer:
     What to do: use the counts, get more text, or start from a model that was trained on other text.
     """
     best = trials.best_order
-    windows = trials.windows(trials.judging)
-    counted = {o: -m.log_probabilities(windows).mean(-1) for o, m in trials.counted.items()}
+    counted = trials.counted_losses
     nets = trials.judged(trials.members(trials.tuned))
     behind = crossed(nets - counted[best])
-    rows = [{"model": _named(o), "loss": float(v.mean())} for o, v in counted.items()]
+    rows = [{"model": runs(o), "loss": float(v.mean())} for o, v in counted.items()]
     rows += [{"model": "tuned net", "loss": float(nets.mean())}]
     evidence = Evidence(
         pl.DataFrame(rows),
@@ -181,7 +180,7 @@ def below_counting(trials: Trials) -> Answer:
         more_than(0),
         None,
     )
-    pair = f"{nets.mean():.3f} against {counted[best].mean():.3f} of {_named(best)}"
+    pair = f"{nets.mean():.3f} against {counted[best].mean():.3f} of {runs(best)}"
     if evidence.verdict is Verdict.HOLDS:
         headline = f"Counting beats the net: loss {pair}."
         action = "Use the counts, or more text; see the treatments for what averaging nets brings."
@@ -346,7 +345,3 @@ def unread_text(trials: Trials) -> Answer:
 
 def _size(trials: Trials) -> int:
     return parameters(trials.plan.vocab, trials.plan.d)
-
-
-def _named(order: int) -> str:
-    return "single tokens" if order == 1 else f"runs of {order} tokens"

@@ -9,8 +9,8 @@ import numpy as np
 
 from overparam.auditing.comparison import Difference, crossed, unpaired
 from overparam.auditing.text_cells import together
-from overparam.auditing.text_model import Fitted
-from overparam.auditing.text_plan import RATE, SHARE, USUAL
+from overparam.auditing.text_model import Fitted, window_losses
+from overparam.auditing.text_plan import CONTEXT, RATE, SHARE, USUAL
 from overparam.auditing.text_trials import Recipe, Trials
 
 
@@ -44,13 +44,21 @@ class Offer:
 
 def counting(trials: Trials) -> list[Offer]:
     """Counts of runs of tokens, by their length."""
-    windows = trials.windows(trials.judging)
-    offers = []
-    for order, model in trials.counted.items():
-        title = "counts of single tokens" if order == 1 else f"counts of runs of {order} tokens"
-        found = -model.log_probabilities(windows).mean(axis=-1)
-        offers.append(Offer(f"counts-{order}", title, found[None], _given(model), 0.0))
-    return offers
+    return [
+        Offer(
+            f"counts-{order}",
+            f"counts of {runs(order)}",
+            trials.counted_losses[order][None],
+            _given(model),
+            0.0,
+        )
+        for order, model in trials.counted.items()
+    ]
+
+
+def runs(order: int) -> str:
+    """What counts of an order count, in words."""
+    return "single tokens" if order == 1 else f"runs of {order} tokens"
 
 
 def single(trials: Trials, recipe: Recipe, title: str) -> Offer:
@@ -104,14 +112,13 @@ def more_counting(trials: Trials) -> Offer | None:
     if trials.counted_longer is None:
         return None
     tokens, order, model = trials.counted_longer
-    losses = -model.log_probabilities(trials.windows(trials.judging)).mean(axis=-1)
     return Offer(
         "more-text-counted",
         f"counts of {tokens:,} {trials.plan.unit}s",
-        losses[None],
+        window_losses(model, trials.judging, CONTEXT)[None],
         _given(model),
         0.0,
-        note=f"runs of {order} tokens" if order > 1 else "single tokens",
+        note=runs(order),
     )
 
 
@@ -167,14 +174,9 @@ def ensemble_gains(base: np.ndarray, losses: np.ndarray) -> np.ndarray:
         Of all subsets, see `text_cells.subsets`.
     """
     count = len(base)
-    everyone = 2**count - 1
-    gain = base.mean(axis=0) - losses[everyone - 1]
-    without = np.stack(
-        [
-            np.delete(base, i, axis=0).mean(axis=0) - losses[(everyone & ~(1 << i)) - 1]
-            for i in range(count)
-        ]
-    )
+    gain = base.mean(axis=0) - losses[-1]
+    others = np.stack([np.delete(base, i, axis=0).mean(axis=0) for i in range(count)])
+    without = others - without_each(losses)
     return gain - (count - 1) * (without - without.mean(axis=0))
 
 
@@ -190,15 +192,20 @@ def over_ensemble(found: np.ndarray, losses: np.ndarray) -> Difference:
     losses : ndarray (2^M - 1, w)
         Of all subsets, see `text_cells.subsets`.
     """
-    everyone = len(losses)
-    count = everyone.bit_length()
     nets = crossed(losses[-1] - found)
-    without = [losses[(everyone & ~(1 << i)) - 1].mean() for i in range(count)]
+    without = without_each(losses).mean(axis=1)
+    count = len(without)
     members = float((count - 1) * np.var(without))
     variance = nets.error**2 + members
     spread = nets.error**4 / nets.freedom + members**2 / (count - 1)
     freedom = variance**2 / spread if spread else nets.freedom
     return Difference(nets.value, float(np.sqrt(variance)), freedom)
+
+
+def without_each(losses: np.ndarray) -> np.ndarray:
+    """Losses (M, w) of the ensembles that lack one member, of those of all subsets."""
+    everyone = len(losses)
+    return losses[[(everyone & ~(1 << i)) - 1 for i in range(everyone.bit_length())]]
 
 
 def _given(model: Fitted) -> Callable[[], Fitted]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from overparam.auditing.budget import makespan, working_seconds
+from overparam.auditing.output_folder import another_kind
 from overparam.data.fingerprint import fingerprint
 from overparam.evidence.atomic_write import write_whole
 from overparam.evidence.errors import UserError
@@ -224,10 +225,7 @@ def recorded_plan(folder: Path) -> TextPlan | None:
     ours = isinstance(raw, dict) and raw.get("task") == "language"
     known = set(TextPlan.__dataclass_fields__)
     if not ours or raw.get("version") != __version__ or not known <= set(raw):
-        raise UserError(
-            f"out holds an audit of another kind or by another version; {str(folder)!r} does. "
-            "Choose another --out, or --fresh to start over."
-        )
+        raise another_kind(folder)
     return TextPlan(**{name: raw[name] for name in known})
 
 

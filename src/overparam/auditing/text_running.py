@@ -10,6 +10,7 @@ from overparam.auditing.budget import parse_duration
 from overparam.auditing.finished import question_of, recalled, remember
 from overparam.auditing.options import checked_jobs, checked_seed
 from overparam.auditing.outcome import Audit
+from overparam.auditing.output_folder import empty, output_folder, refuse_file
 from overparam.auditing.text_plan import MOST_HELD, followed, make_text_plan, recorded_plan
 from overparam.data import text
 from overparam.evidence.errors import UserError
@@ -47,9 +48,8 @@ def audit_text(
         A mistake that the user can mend, in one line.
     """
     processes = checked_jobs(jobs)
-    folder = Path(out) if out is not None else Path(f"overparam-{Path(source).stem}")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"out must be a folder; got the file {str(folder)!r}.")
+    folder = output_folder(out, Path(source).stem)
+    refuse_file(folder)
     if not fresh:
         recorded_plan(folder)  # before a long text is read
     existed = folder.exists()
@@ -71,8 +71,7 @@ def audit_text(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     if fresh:
-        for part in (".cells", "model"):
-            shutil.rmtree(folder / part, ignore_errors=True)
+        empty(folder)
         for name in ("rows.csv", "rows-test.csv"):  # of a table
             (folder / name).unlink(missing_ok=True)
     plan = followed(plan, folder, fresh)

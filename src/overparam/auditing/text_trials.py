@@ -15,6 +15,7 @@ from overparam.auditing import text_cells as cells
 from overparam.auditing.budget import makespan
 from overparam.auditing.charges import Charges
 from overparam.auditing.context import StageFailed
+from overparam.auditing.text_model import window_losses
 from overparam.auditing.text_plan import (
     CONTEXT,
     CURVE_SEEDS,
@@ -93,16 +94,7 @@ class Trials:
         wanted = list(recipes)
         seeds = self.plan.seeds[:count]
         asked = [(r, s) for r in wanted for s in seeds if (r, s) not in self._models]
-        arguments = [
-            {
-                **self._text(),
-                "d": r.d,
-                "weight_decay": r.decay,
-                "passes": r.passes,
-                "seed": seed,
-            }
-            for r, seed in asked
-        ]
+        arguments = [self._arguments(recipe, seed) for recipe, seed in asked]
         before = self.spent
         found = self._run(cells.text_model, arguments, label)
         if asked:
@@ -121,6 +113,11 @@ class Trials:
     def counted(self) -> dict[int, NGrams]:
         """Models that count, by order: a run of so many tokens is the longest that they know."""
         return self._counts(self.train)
+
+    @cached_property
+    def counted_losses(self) -> dict[int, np.ndarray]:
+        """Losses (windows,) of `counted` on the judging windows."""
+        return {o: window_losses(m, self.judging, CONTEXT) for o, m in self.counted.items()}
 
     @cached_property
     def best_order(self) -> int:
@@ -220,14 +217,7 @@ class Trials:
         teachers = np.stack([model["weights"] for model in self.members(self.tuned)])
         recipe = self.student_recipe
         arguments = [
-            {
-                **self._text(),
-                "d": recipe.d,
-                "teachers": teachers,
-                "weight_decay": recipe.decay,
-                "passes": recipe.passes,
-                "seed": seed,
-            }
+            {**self._arguments(recipe, seed), "teachers": teachers}
             for seed in self.plan.seeds[:CURVE_SEEDS]
         ]
         return self._run(cells.student, arguments, "students")
@@ -288,15 +278,9 @@ class Trials:
         return pace * self._rounds(one, SEARCH_SEEDS)
 
     def _longer(self, tokens: int, passes: int) -> Longer:
+        recipe, text = Recipe(self.plan.d, USUAL, passes), np.array(self.text[:tokens])
         arguments = [
-            {
-                **self._text(),
-                "train": np.array(self.text[:tokens]),
-                "d": self.plan.d,
-                "weight_decay": USUAL,
-                "passes": passes,
-                "seed": seed,
-            }
+            {**self._arguments(recipe, seed), "train": text}
             for seed in self.plan.seeds[:SEARCH_SEEDS]
         ]
         models = self._run(cells.text_model, arguments, "more of the text")
@@ -318,14 +302,17 @@ class Trials:
         """Losses (seeds, windows) on the judging windows."""
         return np.stack([m["losses"][len(self.choosing) // CONTEXT :] for m in models])
 
-    def windows(self, tokens: np.ndarray) -> np.ndarray:
-        """Tokens as windows (w, CONTEXT)."""
-        count = len(tokens) // CONTEXT
-        return tokens[: count * CONTEXT].reshape(count, CONTEXT)
-
-    def _text(self) -> dict[str, Any]:
-        held = np.concatenate([self.choosing, self.judging])
-        return {"train": self.train, "held": held, "vocab": self.plan.vocab}
+    def _arguments(self, recipe: Recipe, seed: int) -> dict[str, Any]:
+        """Of the cell of one net."""
+        return {
+            "train": self.train,
+            "held": np.concatenate([self.choosing, self.judging]),
+            "vocab": self.plan.vocab,
+            "d": recipe.d,
+            "weight_decay": recipe.decay,
+            "passes": recipe.passes,
+            "seed": seed,
+        }
 
     def _counts(self, text: np.ndarray) -> dict[int, NGrams]:
         vocab = self.plan.vocab
@@ -333,9 +320,8 @@ class Trials:
         return {order: NGrams(vocab, order).fit(text) for order in orders}
 
     def _best_order(self, models: Mapping[int, NGrams]) -> int:
-        windows = self.windows(self.choosing)
-        found = {o: m.log_probabilities(windows).mean() for o, m in models.items()}
-        return max(found, key=lambda order: float(found[order]))
+        found = {o: window_losses(m, self.choosing, CONTEXT).mean() for o, m in models.items()}
+        return min(found, key=lambda order: float(found[order]))
 
     def _best(self, runs: Mapping[int, Sequence[dict[str, Any]]]) -> int:
         return min(runs, key=lambda passes: float(self.chosen_by(runs[passes]).mean()))

@@ -19,7 +19,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from overparam.evidence.intervals import bootstrap_interval
-from overparam.studies.guidance_nets import ConvStack, SmallResNet, StackedFCN, single_fcn
+from overparam.studies.guidance_nets import (
+    ConvStack,
+    SmallResNet,
+    StackedFCN,
+    guide_seed,
+    single_fcn,
+)
 from overparam.studies.standardised_images import ImageTensors, images
 from overparam.training.frozen_guide import FrozenGuide
 from overparam.training.guidance import Guidance, layer_pairs, pair_distances
@@ -63,11 +69,6 @@ GROUPS = {
 def drawn(source: str, n: int, test: int, seed: int) -> ImageTensors:
     """Rows of one seed. Kept in this process: several cells of a seed need them."""
     return images(source, n, seed, test).tensors()
-
-
-def guide_seed(seed: int) -> int:
-    """Guides start from other weights than targets."""
-    return 1000 + seed
 
 
 @lru_cache(maxsize=2)

@@ -13,6 +13,11 @@ from overparam.nets.seeding import seeded
 _EPS, _MOMENTUM = 1e-5, 0.1  # BatchNorm's own defaults
 
 
+def guide_seed(seed: int) -> int:
+    """Guides start from other weights than targets, and see their data in another order."""
+    return 1000 + seed
+
+
 class StackedFCN(nn.Module):
     """M fully connected networks side by side: linear layer, BatchNorm, ReLU, `depth` times.
 

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from overparam.evidence.cells import call, settings
+from overparam.studies.guidance_nets import guide_seed
 from overparam.studies.guidance_sequence_nets import Places, SequenceGPT, SequenceRNN
 from overparam.studies.guidance_sequence_tasks import TASKS, accuracy
 from overparam.studies.guidance_sequence_training import restored, train, weights_of
@@ -34,11 +35,6 @@ def network(task: str, kind: str, seed: int) -> nn.Module:
     if kind == "recurrent":
         return SequenceRNN(about.vocab, WIDTH, DEPTH, places, about.blank, seed)
     return SequenceGPT(about.vocab, WIDTH, DEPTH, about.context, places, about.blank, seed)
-
-
-def guide_seed(seed: int) -> int:
-    """Guides start from other weights than targets, and see other strings."""
-    return 1000 + seed
 
 
 def fitted(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from overparam.data import text
 from overparam.evidence.cell_settings import cache_folder
 from overparam.evidence.cells import call, settings
+from overparam.studies.guidance_nets import guide_seed
 from overparam.studies.guidance_sequence_nets import SequenceGPT, SequenceRNN
 from overparam.studies.guidance_sequence_training import Batch, restored, train, weights_of
 from overparam.training.minibatches import MinibatchStream
@@ -37,11 +38,6 @@ def parts(source: str, characters: int, valid: int) -> tuple[Tensor, Tensor, Ten
         for part in text.split(tokens, characters, 2 * valid)
     )
     return to_train, held_out[:valid], held_out[valid:]
-
-
-def guide_seed(seed: int) -> int:
-    """Guides start from other weights than targets, and read the text in another order."""
-    return 1000 + seed
 
 
 def windows(tokens: Tensor, batch: int, seed: int) -> Callable[[], Batch]:
